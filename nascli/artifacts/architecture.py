@@ -1,0 +1,79 @@
+"""`arch.npy`: one architecture; `np.load` reads the plain vector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from nascli.artifacts.base import FORMATS, Artifact
+from nascli.artifacts.header import SpaceRecord
+from nascli.errors import ArtifactError
+from nascli.space import Space
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The architecture, one index per decision; scores and costs stand in the header's summary."""
+
+    arch: tuple[int, ...]
+
+
+class Architecture(Artifact[Choice]):
+    """One architecture of a search space (numpy)."""
+
+    kind = "architecture"
+    suffix = ".npy"
+    made_by = "nascli search -c CONFIG --supernet supernet.pt -o arch.npy"
+
+    def pack(self, payload: Choice) -> dict[str, npt.NDArray[np.int64]]:
+        return {"arch": np.array(payload.arch, dtype=np.int64)}
+
+    def unpack(self, content: Mapping[str, Any], space: Space | None) -> Choice:
+        vector = content["arch"]
+        if vector.ndim != 1:
+            raise ArtifactError(f"{self.path}: expected one architecture, found shape {vector.shape}")
+        checked = space.check(vector)[0] if space is not None else vector
+        return Choice(tuple(int(i) for i in checked))
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Read the header; a plain vector of numpy has none and must be `adopt`ed by a space."""
+        if path.suffix == ".npy" and path.is_file() and not FORMATS[".npy"].read_header(path):
+            return cls(path=path)
+        return super().open(path)
+
+    @classmethod
+    def written(cls, text: str) -> Self:
+        """An architecture written by hand: "0,2,1".
+
+        Raises:
+            ArtifactError: something else than whole numbers with commas.
+        """
+        try:
+            return cls(Choice(tuple(int(part) for part in text.split(","))))
+        except ValueError:
+            raise ArtifactError(f"'{text}' is no architecture: neither a file nor whole numbers with commas") from None
+
+    @property
+    def is_external(self) -> bool:
+        """Whether no search of nascli made it."""
+        return self.header.space is None
+
+    def adopt(self, record: SpaceRecord) -> Architecture:
+        """An external architecture as one of the given space.
+
+        Raises:
+            ArtifactError: it does not fit the space.
+        """
+        vector = (
+            self.payload.arch if self.path is None else FORMATS[".npy"].read_content(self.path, self.header)["arch"]
+        )
+        if np.ndim(vector) != 1:
+            raise ArtifactError(f"{self.path}: expected one architecture, found shape {np.shape(vector)}")
+        arch = record.space().check(vector)[0]
+        return Architecture(Choice(tuple(int(i) for i in arch)), space=record, summary={"origin": "external"}).sealed()

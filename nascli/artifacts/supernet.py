@@ -1,0 +1,35 @@
+"""`supernet.pt`: the shared weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nascli.artifacts.base import Artifact
+from nascli.artifacts.torch_format import plain
+from nascli.space import Space
+
+
+@dataclass(frozen=True)
+class TrainedSupernet:
+    """`state_dict` of the supernet, `arch_parameters` of the training strategy (label → tensor), its state."""
+
+    state_dict: Mapping[str, Any]
+    arch_parameters: Mapping[str, Any] = field(default_factory=dict)
+    strategy: Mapping[str, Any] = field(default_factory=dict)
+
+
+class SupernetCheckpoint(Artifact[TrainedSupernet]):
+    """A trained supernet (torch)."""
+
+    kind = "supernet"
+    suffix = ".pt"
+    made_by = "nascli train-supernet -c CONFIG -o supernet.pt"
+
+    def pack(self, payload: TrainedSupernet) -> dict[str, Any]:
+        packed: dict[str, Any] = plain(vars(payload))
+        return packed
+
+    def unpack(self, content: Mapping[str, Any], space: Space | None) -> TrainedSupernet:
+        return TrainedSupernet(**content)

@@ -1,0 +1,1 @@
+"""The commands besides the stages: ordinary Typer functions."""

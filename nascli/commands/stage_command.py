@@ -1,0 +1,124 @@
+"""A stage as a Typer command: its inputs, the few common flags, and the flags its settings ask for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from nascli.artifacts.base import Artifact
+from nascli.commands.views import as_json, tables
+from nascli.config import Config
+from nascli.console import out
+from nascli.errors import ComponentError
+from nascli.stage.declaration import Plugin, Stage
+from nascli.stage.execution import execute, open_input
+from nascli.stage.settings import load_config
+
+FLAGS: dict[str, tuple[Any, str]] = {
+    "constraint": (list[str], "A bound such as 'macs<=30e6'; repeat it for several."),
+    "epochs": (int, "How many times the training images are seen."),
+    "seed": (int, "Seed of all random streams."),
+    "accelerator": (Literal["auto", "cpu", "cuda", "mps"], "Where to compute."),
+    "precision": (Literal["32", "bf16", "fp16"], "Precision of the forward."),
+}
+
+COMMON: dict[str, tuple[Any, tuple[str, ...], str]] = {
+    "out": (Path, ("--out", "-o"), "Where the result goes."),
+    "config": (Path, ("--config", "-c"), "The YAML of the pipeline."),
+    "assign": (list[str], ("--set",), "Set a key of the configuration: KEY=VALUE; repeat it for several."),
+    "resume": (bool, ("--resume",), "Go on from the checkpoint in OUT.run."),
+    "force": (bool, ("--force",), "Replace an existing result, give up an unfinished run."),
+    "as_json": (bool, ("--json",), "Print one JSON object."),
+    "quiet": (bool, ("--quiet", "-q"), "Print the path of the result alone."),
+    "verbose": (bool, ("--verbose", "-v"), "Show tracebacks."),
+}
+
+
+def add_stage(app: typer.Typer, plugin: Plugin) -> None:
+    """Add an installed stage to the app; one that does not load becomes a line that says so."""
+    if plugin.stage is None:
+        app.command(plugin.name, help=f"(cannot be loaded: {plugin.error})", rich_help_panel="Broken")(_broken(plugin))
+        return
+    text = inspect.getdoc(plugin.stage.function) or ""
+    examples = "\n\n".join(("Examples:", *plugin.stage.examples))
+    app.command(plugin.name, help=_escaped(text), epilog=_escaped(examples), rich_help_panel="Pipeline")(
+        command(plugin.stage)
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+def _broken(plugin: Plugin) -> Callable[[], None]:
+    def fail() -> None:
+        owner = plugin.point.dist.name if plugin.point.dist else plugin.point.value
+        raise ComponentError(f"stage '{plugin.name}' cannot be loaded", why=plugin.error, hint=f"it is from: {owner}")
+
+    return fail
+
+
+def command(stage: Stage) -> Callable[..., None]:
+    """The function that Typer turns into the command of `stage`."""
+    fields = stage.config.model_fields
+    flags = [name for name in (*stage.components, *FLAGS) if name in fields]
+
+    def run_stage(**values: Any) -> None:
+        out.mode = "json" if values["as_json"] else "quiet" if values["quiet"] else "human"
+        out.verbose = values["verbose"]
+        given = {name: values[name] for name in flags if values[name] is not None}
+        if "constraint" in given:
+            given["constraint"] = tuple(given["constraint"])
+        config = load_config(stage, values["config"], values["assign"] or [], given)
+        inputs = {entry.role: open_input(entry, values[entry.role]) for entry in stage.inputs}
+        present(execute(stage, config, inputs, values["out"], resume=values["resume"], force=values["force"]))
+
+    run_stage.__dict__["__signature__"] = inspect.Signature(_parameters(stage, flags))
+    return run_stage
+
+
+def _parameters(stage: Stage, flags: list[str]) -> list[inspect.Parameter]:
+    options: dict[str, tuple[Any, tuple[str, ...], str]] = {
+        entry.role: (
+            str,
+            (f"--{entry.role}",),
+            f"{entry.artifact.__doc__}"[:-1] + ("; optional." if entry.optional else "."),
+        )
+        for entry in stage.inputs
+    }
+    options |= {name: COMMON[name] for name in ("out", "config", "assign")}
+    options |= {name: _flag(stage.config, name, stage.components.get(name)) for name in flags}
+    options |= {name: COMMON[name] for name in COMMON if name not in options}
+    return [_parameter(name, *option) for name, option in options.items()]
+
+
+def _flag(config: type[Config], name: str, kind: str | None) -> tuple[Any, tuple[str, ...], str]:
+    annotation, text = FLAGS.get(name, (str, config.model_fields[name].description or ""))
+    return annotation, (f"--{name.replace('_', '-')}",), text or f"A {(kind or name).replace('_', ' ')}."
+
+
+def _parameter(name: str, annotation: Any, names: tuple[str, ...], text: str) -> inspect.Parameter:
+    required = name == "out"
+    default = inspect.Parameter.empty if required else False if annotation is bool else None
+    optional = annotation if required or annotation is bool else annotation | None
+    metavar = {Path: "PATH", int: "N", str: "REF" if name not in ("lut", "model", "arch") else "PATH"}.get(annotation)
+    option = typer.Option(*names, help=text, metavar=metavar, show_default=False)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[optional, option]
+    )
+
+
+def present(artifact: Artifact[Any]) -> None:
+    """Print a result: its tables, one JSON object, or its path."""
+    if out.mode == "quiet":
+        out.text(str(artifact.path))
+    elif out.mode == "json":
+        out.json(as_json(artifact))
+    else:
+        for title, columns, rows in tables(artifact):
+            out.table(title, columns, rows)
+        out.note(f"wrote {artifact.path}")

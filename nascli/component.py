@@ -1,0 +1,218 @@
+"""Components: a class, a nested pydantic `Config`, and `build()`; and how a reference finds one.
+
+A reference is written `name`, `package.module:Class`, `./file.py:Class` or `./folder:Class`, alone or as
+`{use: reference, option: value}`. Names are entry points of the group `nascli.<kind>`, the built-in ones too.
+File references are relative to the YAML that holds them, or to the working folder on the command line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, core_schema
+
+from nascli.config import Config as BaseConfig
+from nascli.config import Origin, closest, validate
+from nascli.errors import ComponentError
+
+KINDS: Mapping[str, str] = {
+    "search_space": "nascli.search_space.base:SearchSpace",
+    "training_strategy": "nascli.training_strategy.base:TrainingStrategy",
+    "search_strategy": "nascli.search_strategy.base:SearchStrategy",
+    "training_agent": "nascli.training_agent.base:TrainingAgent",
+    "criterion": "nascli.criterion.base:Criterion",
+    "dataflow": "nascli.dataflow.base:Dataflow",
+    "evaluator": "nascli.training_agent.base:Evaluator",
+    "meter": "nascli.cost.meter:Meter",
+}
+
+
+class Component:
+    """One swappable part of the pipeline.
+
+    Subclasses nest a `Config` and repeat the annotation `config: Config`, so that type checkers know it.
+    """
+
+    class Config(BaseConfig):
+        """The options of the component."""
+
+    config: Config
+
+    def __init__(self, config: BaseConfig | None = None) -> None:
+        self.config = type(self).Config() if config is None else self._checked(config)
+
+    @classmethod
+    def _checked(cls, config: BaseConfig) -> Any:
+        if not isinstance(config, cls.Config):
+            raise TypeError(f"{cls.__name__} takes a {cls.__name__}.Config, not {type(config).__qualname__}")
+        return config
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A resolved reference: what was written, the class behind it, its validated options.
+
+    `source` is the sha256 of the named file or folder; None for installed components.
+    """
+
+    kind: str
+    use: str
+    cls: type[Component]
+    options: BaseConfig
+    source: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The reference without the folder of a file: the same wherever the file lies."""
+        target, colon, attribute = self.use.rpartition(":")
+        return f"{Path(target).name}{colon}{attribute}" if self.source else self.use
+
+    def build(self) -> Any:
+        """A new component of this class with these options."""
+        return self.cls(self.options)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Annotation of a config field that holds a reference: `Annotated[Reference, Kind("criterion")]`."""
+
+    name: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self._validate)
+
+    def _validate(self, value: Any, info: ValidationInfo) -> Reference:
+        origin = info.context if isinstance(info.context, Origin) else Origin()
+        return value if isinstance(value, Reference) else resolve(self.name, value, origin.child(info.field_name or ""))
+
+
+def resolve(kind: str, value: Any, origin: Origin | None = None) -> Reference:
+    """Turn `"name"` or `{"use": "name", option: value}` into a `Reference`.
+
+    Raises:
+        ComponentError: unknown name, a module that does not import, a class of the wrong base.
+        ConfigError: an option that the component does not have, or a wrong value.
+    """
+    origin = origin or Origin()
+    place = origin.of()
+    data = {"use": value} if isinstance(value, str) else value
+    if not isinstance(data, Mapping) or not isinstance(data.get("use"), str):
+        raise ComponentError(f"{place or kind}: expected a name or {{use: name, …}} for '{kind}', found {value!r:.60}")
+    options = {key: item for key, item in data.items() if key != "use"}
+    use = data["use"]
+    try:
+        cls, source = _load(kind, use, origin.base)
+    except ComponentError as error:
+        error.what = f"{place}: {error.what}" if place else error.what
+        raise
+    return Reference(kind, use, cls, validate(cls.Config, options, origin), source)
+
+
+def installed(kind: str) -> dict[str, EntryPoint]:
+    """The installed components of a kind, by name, none of them imported.
+
+    Raises:
+        ComponentError: two distributions claim one name.
+    """
+    found: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=f"nascli.{kind}"), key=lambda point: point.name):
+        other = found.setdefault(point.name, point)
+        if other.value != point.value:
+            owners = " and ".join(sorted({(p.dist.name if p.dist else p.value) for p in (other, point)}))
+            raise ComponentError(f"two packages claim the {kind} '{point.name}': {owners}", hint="uninstall one")
+    return found
+
+
+def _load(kind: str, use: str, base: Path) -> tuple[type[Component], str | None]:
+    target, colon, attribute = use.partition(":")
+    source: str | None = None
+    if not colon:
+        names = installed(kind)
+        if use not in names:
+            raise ComponentError(
+                f"no {kind} is called '{use}'" + closest(use, names),
+                hint=f"a class of your own: {{use: ./file.py:Class}}; what there is: nascli list {kind}",
+            )
+        found = _guarded(f"{kind} '{use}'", names[use].load)
+    elif target.startswith((".", "/", "~")) or target.endswith(".py"):
+        path = (base / Path(target).expanduser()).resolve()
+        module, source = _import_path(path), digest_of(path)
+        found = _attribute(module, attribute, str(path))
+    else:
+        found = _attribute(_guarded(f"module '{target}'", lambda: importlib.import_module(target)), attribute, target)
+    return _checked(kind, use, found), source
+
+
+def _checked(kind: str, use: str, found: Any) -> type[Component]:
+    module, _, name = KINDS[kind].partition(":")
+    base: type[Component] = getattr(importlib.import_module(module), name)
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise ComponentError(f"'{use}' is not a {base.__name__}", why=f"a {kind} inherits {module}.{name}")
+    missing = sorted(getattr(found, "__abstractmethods__", ()))
+    if missing:
+        raise ComponentError(f"'{use}' is not complete: it lacks {', '.join(missing)}")
+    return found
+
+
+def _attribute(module: Any, name: str, where: str) -> Any:
+    if not hasattr(module, name):
+        names = [key for key, value in vars(module).items() if isinstance(value, type)]
+        raise ComponentError(f"{where} has no class '{name}'" + closest(name, names))
+    return getattr(module, name)
+
+
+def _import_path(path: Path) -> Any:
+    file = path / "__init__.py" if path.is_dir() else path
+    if not file.is_file():
+        raise ComponentError(f"no such file: {file}")
+    name = f"nascli_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    search = [str(path)] if path.is_dir() else None
+    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=search)
+    if spec is None or spec.loader is None:
+        raise ComponentError(f"{file} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        _guarded(str(file), partial(spec.loader.exec_module, module))
+    except ComponentError:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _guarded(what: str, load: Any) -> Any:
+    try:
+        return load()
+    except Exception as error:
+        line = getattr(error, "lineno", None) or (error.__traceback__ and _last_line(error))
+        why = f"{type(error).__name__}: {error}" + (f" (line {line})" if line else "")
+        raise ComponentError(f"{what} could not be imported", why=why) from error
+
+
+def _last_line(error: Exception) -> int:
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    return step.tb_lineno if step is not None else 0
+
+
+def digest_of(path: Path) -> str:
+    """sha256 of a file, or of all Python files under a folder with their relative names."""
+    digest = hashlib.sha256()
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    for file in files:
+        name = file.relative_to(path).as_posix() if path.is_dir() else ""
+        digest.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,22 @@
+"""The contract of a criterion."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from nascli.component import Component
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Criterion(Component):
+    """A loss. `build` is called once a run; the module it returns may have trainable weights of its own."""
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """A module (outputs, targets) → scalar loss, the mean over the batch.
+
+        For classification: outputs float (n, classes); targets int64 (n,), or class probabilities (n, classes).
+        """

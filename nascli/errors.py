@@ -1,0 +1,77 @@
+"""The exceptions of nascli, each with a hint and the exit code it ends a command with.
+
+    NascliError            1  (a bug, when raised as such)
+    ├── UsageError         2  the command line, the YAML or a component is wrong
+    │   ├── ConfigError       a key or a value
+    │   └── ComponentError    a component that cannot be found, imported or used
+    ├── ArtifactError      3  a file is missing, broken, newer, or of another kind
+    │   └── Mismatch          a file of another search space or another data set
+    ├── Infeasible         4  no architecture meets the constraint
+    ├── RunFailed          5  the work itself failed: non-finite loss, bad data, out of memory
+    └── Interrupted      130  stopped by the user after a checkpoint
+
+None of them is a ValueError: pydantic would swallow it, and with it the exit code.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class NascliError(Exception):
+    """What went wrong (value and place), why, and the command to run next."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, why: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.what, self.why, self.hint = what, why, hint
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (self.what, self.why, self.hint) if part)
+
+
+class UsageError(NascliError):
+    """The command line, the YAML or a component is wrong."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A key or a value of the configuration is wrong."""
+
+
+class ComponentError(UsageError):
+    """A component cannot be found, imported or used."""
+
+
+class ArtifactError(NascliError):
+    """A file is missing, broken, newer than this nascli, or of another kind."""
+
+    exit_code = 3
+
+
+class Mismatch(ArtifactError):
+    """Two files speak of different search spaces or different data."""
+
+
+class Infeasible(NascliError):
+    """No architecture meets the constraint."""
+
+    exit_code = 4
+
+
+class RunFailed(NascliError):
+    """The work failed: a non-finite loss, bad data, out of memory."""
+
+    exit_code = 5
+
+
+class Interrupted(NascliError):
+    """The user stopped the run; it can be resumed."""
+
+    exit_code = 130
+
+
+class BudgetSpent(Exception):
+    """No evaluation is left; a search stage catches it and keeps the best so far."""

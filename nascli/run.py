@@ -1,0 +1,192 @@
+"""`Run`: one execution of a stage: random streams, checkpoints, the log, side artifacts, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from nascli.artifacts.base import Artifact
+from nascli.artifacts.files import atomic_write
+from nascli.artifacts.header import Header, provenance
+from nascli.console import Bar, out
+from nascli.errors import ConfigError, Interrupted, UsageError
+
+P = TypeVar("P")
+A = TypeVar("A", bound=Artifact[Any])
+
+
+def stream_seed(seed: int, stream: str, step: int = 0) -> list[int]:
+    """The entropy of a named random stream at a step."""
+    return [seed, zlib.crc32(stream.encode()), step]
+
+
+class Run:
+    """What a stage needs besides its inputs.
+
+    Args:
+        path: where the result goes; `folder`, beside it, is `PATH.run`.
+        config: the settings that make the result what it is.
+        options: all settings, those included that only say how to run.
+        inputs: the header of each input.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        seed: int = 0,
+        config: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Header] | None = None,
+        resume: bool = False,
+    ) -> None:
+        self.path, self.seed, self.resume = path, seed, resume
+        self.folder = path.with_name(path.name + ".run")
+        self.config, self.options, self.inputs = dict(config or {}), dict(options or {}), dict(inputs or {})
+        self.stopping = False
+        self._last_checkpoint = time.monotonic()
+
+    def rng(self, stream: str, step: int = 0) -> np.random.Generator:
+        """The generator of a named stream at a step: the same in an interrupted and an uninterrupted run."""
+        return np.random.default_rng(stream_seed(self.seed, stream, step))
+
+    def torch_seed(self, stream: str, step: int = 0) -> int:
+        """A seed for torch, of the same stream."""
+        return int(np.random.SeedSequence(stream_seed(self.seed, stream, step)).generate_state(1, np.uint64)[0] >> 1)
+
+    def start(self, force: bool = False) -> None:
+        """Prepare the run folder.
+
+        Raises:
+            UsageError: a checkpoint is there and neither resumed nor given up.
+            ConfigError: the checkpoint belongs to other settings or inputs.
+        """
+        unfinished = self._checkpoints()
+        if unfinished and self.resume:
+            self._compare(json.loads((self.folder / "run.json").read_text()))
+        elif unfinished and not force:
+            raise UsageError(
+                f"{self.folder} holds an unfinished run", hint="go on with --resume, or give it up with --force"
+            )
+        else:
+            for checkpoint in unfinished:
+                checkpoint.unlink()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            state = json.dumps(self._identity() | {"options": self.options}, indent=1, ensure_ascii=False)
+            atomic_write(self.folder / "run.json", lambda stream: _put(stream, state.encode()))
+
+    def _identity(self) -> dict[str, Any]:
+        config = json.loads(json.dumps(self.config))
+        return {"config": config, "inputs": {role: header.digest for role, header in self.inputs.items()}}
+
+    def _compare(self, before: Mapping[str, Any]) -> None:
+        now = self._identity()
+        differ = [
+            f"{section}.{key}"
+            for section in ("config", "inputs")
+            for key in sorted(before[section].keys() | now[section].keys())
+            if before[section].get(key) != now[section].get(key)
+        ]
+        if differ:
+            raise ConfigError(
+                f"cannot resume {self.folder}: {', '.join(differ)} changed",
+                hint="restore the old settings, or start anew with --force",
+            )
+
+    def _checkpoints(self) -> list[Path]:
+        return [self.folder / f"last{suffix}" for suffix in (".pt", ".h5") if (self.folder / f"last{suffix}").exists()]
+
+    def checkpoint(self, artifact: Artifact[Any]) -> None:
+        """Replace the checkpoint of this run."""
+        artifact.write(self.folder / f"last{artifact.suffix}")
+        self._last_checkpoint = time.monotonic()
+
+    def checkpoint_due(self, minutes: float) -> bool:
+        """Whether the last checkpoint is older than `minutes`, or the run was asked to stop."""
+        return self.stopping or time.monotonic() - self._last_checkpoint >= 60 * minutes
+
+    def restore(self, kind: type[Artifact[P]]) -> P | None:
+        """The payload of the checkpoint to resume from, or None when the run starts afresh."""
+        path = self.folder / f"last{kind.suffix}"
+        if not (self.resume and path.exists()):
+            return None
+        checkpoint = kind.open(path)
+        then, now = checkpoint.header.provenance.get("packages", {}), provenance()["packages"]
+        changed = [f"{name} {then[name]} → {now[name]}" for name in then if then[name] != now.get(name)]
+        if changed:
+            out.warning(f"versions changed since the checkpoint, results may differ: {', '.join(changed)}")
+        return checkpoint.payload
+
+    def finish(self) -> None:
+        """Remove the checkpoints: the result is written."""
+        for checkpoint in self._checkpoints():
+            checkpoint.unlink()
+
+    def log(self, **fields: Any) -> None:
+        """Append one line to `log.jsonl`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        line = json.dumps({"time": round(time.time(), 3), **fields}, ensure_ascii=False)
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+
+    def progress(self, what: str, total: int, start: int = 0) -> AbstractContextManager[Bar]:
+        """A progress bar for a person who watches."""
+        return out.progress(what, total, start)
+
+    def complete(self, artifact: A) -> A:
+        """Fill in the header what every artifact of this run has in common."""
+        facts = {"config": self.config, "inputs": self.inputs}
+        where = provenance({"command": shlex.join(sys.argv), "options": self.options, "threads": _threads()})
+        artifact.header = artifact.header.model_copy(update={**facts, "provenance": where})
+        return artifact
+
+    def save(self, name: str, artifact: Artifact[Any]) -> Path:
+        """Write a side artifact beside the result: `arch.npy` → `arch.NAME.h5`."""
+        path = self.path.with_suffix(f".{name}{artifact.suffix}")
+        self.complete(artifact).write(path)
+        return path
+
+    def stop_if_asked(self) -> None:
+        """Raises Interrupted after Ctrl-C or SIGTERM; call it when a checkpoint is written."""
+        if self.stopping:
+            words = [word for word in sys.argv[1:] if word != "--resume"]
+            raise Interrupted("interrupted; nothing is lost", hint=f"go on: nascli {shlex.join([*words, '--resume'])}")
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM ask the run to stop at its next step; a second one stops it at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._asked) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _asked(self, number: int, frame: object) -> None:
+        if self.stopping:
+            raise KeyboardInterrupt
+        self.stopping = True
+        out.note("stopping after this step; once more to stop at once")
+
+
+def _threads() -> int | None:
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if torch is not None else None
+
+
+def _put(stream: Any, data: bytes) -> None:
+    stream.write(data)

@@ -1,0 +1,1 @@
+"""Search strategies: which architecture to try next."""

@@ -1,0 +1,1 @@
+"""Training strategies: what one step of supernet training updates."""
