@@ -29,6 +29,11 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False)
 
 
+def option(default: Any = ..., **extra: Any) -> Any:
+    """A field whose default is written as in the YAML: a component's name, a list of them."""
+    return Field(default, **extra)
+
+
 def shared(default: Any = ..., **extra: Any) -> Any:
     """A field whose key may also stand at the top level of the YAML, for all stages that have it."""
     return Field(default, json_schema_extra={"shared": True}, **extra)
@@ -79,6 +84,16 @@ def validate(config: type[C], data: Mapping[str, Any], origin: Origin) -> C:
         raise ConfigError(shown[0], why="; ".join(shown[1:])) from None
 
 
+def _fields(config: type[BaseModel], keys: Iterable[str]) -> Iterable[str]:
+    """The keys known at a place below `config`."""
+    for key in keys:
+        below = config.model_fields[key].annotation if key in config.model_fields else None
+        if not (isinstance(below, type) and issubclass(below, BaseModel)):
+            return ()
+        config = below
+    return config.model_fields
+
+
 def tuples(value: Any) -> Any:
     """Plain data with every list turned into a tuple, as strict validation wants it."""
     if isinstance(value, Mapping):
@@ -91,7 +106,7 @@ def _explain(config: type[Config], problem: Mapping[str, Any], origin: Origin) -
     name = ".".join((*origin.prefix, *keys))
     place = origin.of(keys)
     if problem["type"] == "extra_forbidden":
-        text = f"unknown key '{name}'" + closest(keys[-1], config.model_fields)
+        text = f"unknown key '{name}'" + closest(keys[-1], _fields(config, keys[:-1]))
     elif problem["type"] == "missing":
         text = f"'{name}' is missing"
     else:

@@ -23,7 +23,9 @@ class Engine:
         UsageError: the accelerator is not there, or does not know the precision.
     """
 
-    def __init__(self, accelerator: Accelerator = "auto", precision: Precision = "32") -> None:
+    def __init__(self, accelerator: Accelerator = "auto", precision: Precision = "32", threads: int = 0) -> None:
+        if threads:
+            torch.set_num_threads(threads)
         self.device = torch.device(_pick(accelerator))
         self.precision = precision
         if precision == "fp16" and self.device.type == "cpu":

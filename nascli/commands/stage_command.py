@@ -41,7 +41,9 @@ COMMON: dict[str, tuple[Any, tuple[str, ...], str]] = {
 def add_stage(app: typer.Typer, plugin: Plugin) -> None:
     """Add an installed stage to the app; one that does not load becomes a line that says so."""
     if plugin.stage is None:
-        app.command(plugin.name, help=f"(cannot be loaded: {plugin.error})", rich_help_panel="Broken")(_broken(plugin))
+        text = _escaped(f"(cannot be loaded: {plugin.error})")
+        lenient = {"ignore_unknown_options": True, "allow_extra_args": True}
+        app.command(plugin.name, help=text, rich_help_panel="Broken", context_settings=lenient)(_broken(plugin))
         return
     text = inspect.getdoc(plugin.stage.function) or ""
     examples = "\n\n".join(("Examples:", *plugin.stage.examples))

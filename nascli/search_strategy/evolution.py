@@ -46,7 +46,8 @@ class Evolution(AskTell):
     def _propose(self) -> Archs:
         feasible, rng = self._problem.feasible, self._rng
         if len(self._parents) < 2:
-            return feasible.sample(1, rng)[0]
+            drawn: Archs = feasible.sample(1, rng)[0]
+            return drawn
         first, second = (self._parents[i][0] for i in rng.choice(len(self._parents), 2, replace=False))
         if rng.random() < self.config.crossover:
             return feasible.crossover(first, second, rng)

@@ -1,0 +1,104 @@
+"""Costs in whole bins: what a feasible set counts over."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import numpy.typing as npt
+
+from nascli.cost.constraint import Window
+from nascli.cost.model import Costs
+
+Offsets = npt.NDArray[np.int64]
+Range = tuple[int, int]
+
+BINS = 4096  # of real costs, and of whole ones that need too many exact bins
+MAX_BINS = 2**20
+MAX_BYTES = 512 * 2**20
+MAX_ADDITIONS = 2**31
+ROUNDING = 1e-12  # relative; far above what adding the costs of one architecture in floating point loses
+
+
+@dataclass(frozen=True, eq=False)
+class Binning:
+    """The costs of every state in bins above the cheapest state of its group.
+
+    Without an upper bound, costs are negated: bins then count from the costliest state down.
+
+    Args:
+        offsets: (n_states,) a group, 0 or more.
+        outer: first and last sum of offsets that an architecture inside the window can have.
+        inner: first and last sum that only architectures inside the window have. A range is empty when its
+            first is above its last.
+        origin: the cost of the sum 0.
+        step: the width of a bin.
+        exact: whether a sum of k bins costs exactly `origin + k * step`.
+    """
+
+    offsets: tuple[Offsets, ...]
+    outer: Range
+    inner: Range
+    origin: int | float
+    step: int | float
+    exact: bool
+
+
+def bin_costs(costs: Sequence[Costs], base: int | float, window: Window) -> Binning:
+    """Bins of the greatest common divisor where the costs are whole and the bins few; `BINS` quantised ones else.
+
+    Args:
+        costs: (n_states,) a group.
+        base: what every architecture costs.
+        window: lower and upper bound of totals, both inclusive.
+    """
+    if math.isinf(window[1]):  # from the costliest down: few bins, and no error at a bound that few can meet
+        costs, base, window = [-cost for cost in costs], -base, (-math.inf, -window[0])
+    whole = isinstance(base, int | np.integer) and all(cost.dtype.kind in "iu" for cost in costs)
+    return (_exact(costs, int(base), window) if whole else None) or _quantised(costs, float(base), window)
+
+
+def _exact(costs: Sequence[Costs], base: int, window: Window) -> Binning | None:
+    least = [int(cost.min()) for cost in costs]
+    above = [(cost - low).astype(np.int64) for cost, low in zip(costs, least, strict=True)]
+    origin = base + sum(least)
+    step = int(reduce(math.gcd, (int(np.gcd.reduce(cost)) for cost in above))) or 1
+    top = sum(int(cost.max()) for cost in above) // step
+    lower, upper = window
+    first = max(0, -((origin - math.ceil(lower)) // step)) if math.isfinite(lower) else 0
+    last = min(top, (math.floor(upper) - origin) // step) if math.isfinite(upper) else top
+    offsets = tuple(cost // step for cost in above)
+    if first <= last and _too_large(offsets, last + 1):
+        return None
+    return Binning(offsets, (first, last), (first, last), origin, step, exact=True)
+
+
+def _too_large(offsets: Sequence[Offsets], n_bins: int) -> bool:
+    if n_bins > MAX_BINS or n_bins * len(offsets) * 8 > MAX_BYTES:
+        return True
+    return n_bins * sum(len(np.unique(offset)) for offset in offsets) > MAX_ADDITIONS
+
+
+def _quantised(costs: Sequence[Costs], base: float, window: Window) -> Binning:
+    least = [float(cost.min()) for cost in costs]
+    above = [cost.astype(np.float64) - low for cost, low in zip(costs, least, strict=True)]
+    origin, span = base + sum(least), sum(float(cost.max()) for cost in above)
+    rounding = ROUNDING * (abs(origin) + span)
+    step = max(span / BINS, rounding) or 1.0
+    offsets = tuple(np.floor(cost / step).astype(np.int64) for cost in above)
+    # an architecture's total lies at most this many bins above the sum of its offsets, and never below it
+    error = sum(float((cost / step - offset).max()) for cost, offset in zip(above, offsets, strict=True))
+    slack = rounding / step
+    top = sum(int(offset.max()) for offset in offsets)
+    low, high = ((bound - origin) / step for bound in window)
+    outer = _range(low - error - slack, high + slack, top)
+    inner = _range(low + slack, high - error - slack, top)
+    return Binning(offsets, outer, inner, origin, step, exact=False)
+
+
+def _range(low: float, high: float, top: int) -> Range:
+    """The whole numbers from `low` to `high` (either may be infinite) within 0 to `top`."""
+    return math.ceil(min(max(low, 0.0), top + 1.0)), math.floor(max(min(high, float(top)), -1.0))

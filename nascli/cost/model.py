@@ -1,0 +1,175 @@
+"""The cost model: what an architecture costs, metric by metric, as a base plus one cell of each factor.
+
+A factor is a small table over one decision (chain spaces) or a few (nested or neighbouring choices).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nascli.config import closest
+from nascli.errors import ArtifactError, UsageError
+from nascli.space import Archs, Space
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Costs = npt.NDArray[Any]
+
+SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """The costs of what a few decisions choose together.
+
+    Args:
+        decisions: positions of the decisions in an architecture.
+        values: one axis a decision, over its indices; int64 or float64, in the metric's unit.
+    """
+
+    decisions: tuple[int, ...]
+    values: Costs
+
+
+@dataclass(frozen=True, eq=False)
+class Metric:
+    """One metric of a cost model.
+
+    Args:
+        name: "macs", "latency_ms", "latency_ms@pixel3".
+        unit: "MAC", "1", "ms".
+        base: what every architecture costs: stem, head, and all that is not searched.
+        factors: the searched parts.
+        exact: whether a total equals what the decoded network costs.
+        error: relative 95 % error on held-out networks; None where the metric is exact or nobody measured it.
+        notes: conditions of the measurement, plain JSON values.
+    """
+
+    name: str
+    unit: str
+    base: int | float
+    factors: tuple[Factor, ...]
+    exact: bool
+    error: float | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether all totals are whole numbers, kept as int64."""
+        whole = isinstance(self.base, int | np.integer)
+        return whole and all(factor.values.dtype.kind in "iu" for factor in self.factors)
+
+    def total(self, archs: Archs) -> Costs:
+        """Costs (n,) of canonical architectures (n, d): int64 where the metric is whole, else float64.
+
+        The sum runs factor by factor, so a total does not depend on the other rows of a call.
+        """
+        columns = np.ascontiguousarray(archs.T)
+        total = np.full(len(archs), self.base, dtype=np.int64 if self.is_integer else np.float64)
+        for factor in self.factors:
+            total += factor.values[tuple(columns[i] for i in factor.decisions)]
+        return total
+
+    def expected(self, probabilities: Sequence[Tensor]) -> Tensor:
+        """The expected cost, a scalar tensor that carries gradients, when every decision is drawn by itself.
+
+        Args:
+            probabilities: one (size,) tensor a decision, over its indices, which sums to 1. Their dtype and
+                device are the result's. One-hot tensors give the total of that architecture.
+        """
+        import torch
+
+        like = probabilities[0]
+        expected = torch.tensor(float(self.base), dtype=like.dtype, device=like.device)
+        for factor in self.factors:
+            part = torch.tensor(factor.values, dtype=like.dtype, device=like.device)
+            for i in reversed(factor.decisions):
+                part = part @ probabilities[i]
+            expected = expected + part
+        return expected
+
+
+@dataclass(frozen=True, eq=False)
+class CostModel:
+    """The metrics of one search space.
+
+    Raises:
+        ArtifactError: a factor that does not fit the space, or a cost that is negative or not finite.
+    """
+
+    space: Space
+    metrics: Mapping[str, Metric]
+
+    def __post_init__(self) -> None:
+        for metric in self.metrics.values():
+            _check(metric, self.space)
+
+    def __getitem__(self, name: str) -> Metric:
+        """The metric of that name.
+
+        Raises:
+            UsageError: the model does not have it.
+        """
+        if name not in self.metrics:
+            raise UsageError(f"no costs for the metric '{name}'" + closest(name, self.metrics))
+        return self.metrics[name]
+
+    def total(self, name: str, archs: Archs) -> Costs:
+        """Costs (n,) of architectures (n, d), made canonical first."""
+        return self[name].total(self.space.canonical(np.atleast_2d(archs)))
+
+    def shares(self, name: str, arch: Archs) -> tuple[int | float, list[int | float]]:
+        """The base, and what each decision of an architecture (d,) adds; together they are its total.
+
+        A factor over several decisions counts for the first of them.
+        """
+        metric, arch = self[name], self.space.canonical(arch)
+        shares: list[int | float] = [0] * len(self.space.decisions)
+        for factor in metric.factors:
+            shares[factor.decisions[0]] += factor.values[tuple(arch[list(factor.decisions)])].item()
+        return metric.base, shares
+
+
+def _check(metric: Metric, space: Space) -> None:
+    if not (np.isfinite(metric.base) and metric.base >= 0):
+        raise ArtifactError(f"metric '{metric.name}': the base is {metric.base}", why=_RULE)
+    for factor in metric.factors:
+        _check_shape(metric.name, factor, space)
+    bad = [cell for factor in metric.factors for cell in _bad_cells(factor, space)]
+    if bad:
+        rest = f", and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        what = f"metric '{metric.name}' has {len(bad)} wrong cost{'s' if len(bad) > 1 else ''}"
+        raise ArtifactError(f"{what}: {', '.join(bad[:SHOWN])}{rest}", why=_RULE)
+
+
+_RULE = "a cost is a finite number, 0 or more"
+
+
+def _check_shape(name: str, factor: Factor, space: Space) -> None:
+    chosen = factor.decisions
+    if not chosen or len(set(chosen)) < len(chosen) or not all(0 <= i < len(space.decisions) for i in chosen):
+        raise ArtifactError(f"metric '{name}': a factor over the decisions {chosen}, of {len(space.decisions)}")
+    labels = ", ".join(space.decisions[i].label for i in chosen)
+    sizes = tuple(space.sizes[i] for i in chosen)
+    if factor.values.shape != sizes:
+        raise ArtifactError(f"metric '{name}': the costs of {labels} have shape {factor.values.shape}, not {sizes}")
+    if factor.values.dtype.kind not in "iuf":
+        raise ArtifactError(f"metric '{name}': the costs of {labels} are {factor.values.dtype}, not numbers")
+
+
+def _bad_cells(factor: Factor, space: Space) -> list[str]:
+    """The cells that are no cost; beyond the first few, which are shown, only their number matters."""
+    places = np.argwhere(~np.isfinite(factor.values) | (factor.values < 0))
+    cells = [""] * len(places)
+    for row, place in enumerate(islice(places, SHOWN)):
+        decisions = [space.decisions[i] for i in factor.decisions]
+        names = " ".join(f"{d.label}={d.name(int(i))}" for d, i in zip(decisions, place, strict=True))
+        cells[row] = f"{names} is {factor.values[tuple(place)].item()}"
+    return cells

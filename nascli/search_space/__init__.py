@@ -1,0 +1,1 @@
+"""Search spaces: what can be searched, as data, and how it becomes modules."""

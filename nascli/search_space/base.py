@@ -1,0 +1,108 @@
+"""The contract of a search space: pure data, and four methods that realise it in torch."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from nascli.artifacts.base import same_space
+from nascli.artifacts.header import SpaceRecord
+from nascli.component import Component, Reference, installed, resolve
+from nascli.cost.meter import Meter
+from nascli.cost.model import CostModel
+from nascli.errors import ComponentError
+from nascli.space import Space
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from nascli.supernet import Supernet
+
+
+class SearchSpace(Component):
+    """A search space.
+
+    `describe` gives the space as data and needs no torch; `supernet`, `model` and `lookup_table` realise it.
+    All of them are called at most a few times a run, and must give the same thing each time.
+    """
+
+    class Config(Component.Config):
+        """Options of every search space."""
+
+        input_shape: tuple[int, int, int] = Field((3, 32, 32), description="channels, height, width of the images")
+        classes: int = Field(10, ge=1, description="number of classes")
+
+    config: Config
+
+    @abstractmethod
+    def describe(self) -> Space:
+        """The space as data; called once."""
+
+    @cached_property
+    def space(self) -> Space:
+        """The space as data."""
+        return self.describe()
+
+    @abstractmethod
+    def supernet(self) -> Supernet:
+        """A new supernet with fresh weights."""
+
+    @abstractmethod
+    def model(self, arch: Sequence[int]) -> nn.Module:
+        """The network of one architecture, with fresh weights and no search machinery in it."""
+
+    @abstractmethod
+    def inherit(self, state: Mapping[str, Tensor], arch: Sequence[int]) -> dict[str, Tensor]:
+        """The part of a supernet's `state_dict` that `model(arch)` takes over, under the model's names."""
+
+    @abstractmethod
+    def lookup_table(self, meters: Sequence[Meter]) -> CostModel:
+        """What each candidate costs, by the given meters."""
+
+
+def record_of(reference: Reference, space: Space) -> SpaceRecord:
+    """How artifacts remember a search space."""
+    options = reference.options.model_dump(mode="json")
+    return SpaceRecord(
+        use=reference.name,
+        options=options,
+        source=reference.source,
+        description=space.describe(),
+        fingerprint=space.fingerprint,
+    )
+
+
+def realise(reference: Reference | None, records: Mapping[str, SpaceRecord]) -> tuple[SearchSpace, SpaceRecord]:
+    """The search space of a stage: the one that the settings name, or else the one its inputs were made with.
+
+    Args:
+        reference: from the settings, None when they name none.
+        records: role of an input → the space in its header.
+
+    Raises:
+        Mismatch: an input is of another space.
+        ComponentError: the inputs' space is the user's own, and the settings do not name its file.
+    """
+    if reference is None:
+        reference = _installed(*records.items())
+    found: SearchSpace = reference.build()
+    for role, record in records.items():
+        same_space(found.space, record, f"--{role}", "use files of one search space, or make this one anew")
+    return found, record_of(reference, found.space)
+
+
+def _installed(first: tuple[str, SpaceRecord], *others: Any) -> Reference:
+    """Only installed components are resolved from what a file says; a file never makes nascli import code."""
+    role, record = first
+    if record.source is not None or record.use not in installed("search_space"):
+        digest = f" (sha256 {record.source[:12]}…)" if record.source else ""
+        raise ComponentError(
+            f"--{role} was made with the search space '{record.use}'{digest}, which is not installed",
+            why="files of others never make nascli import code; only what you name is imported",
+            hint=f"name it: --search-space ./{record.use}",
+        )
+    return resolve("search_space", {"use": record.use, **record.options})

@@ -1,0 +1,1 @@
+"""Training agents: the loops of a task, and the evaluators that searches ask for scores."""

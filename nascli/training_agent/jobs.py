@@ -1,0 +1,139 @@
+"""The jobs of the stages that move tensors: train a supernet, retrain a network, evaluate it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torchvision.transforms import v2
+
+from nascli.artifacts.base import same_data
+from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.model import Model, TrainedModel
+from nascli.artifacts.report import Evaluation
+from nascli.artifacts.supernet import SupernetCheckpoint, TrainedSupernet
+from nascli.cost.feasible import FeasibleSet
+from nascli.cost.latency import Latency
+from nascli.cost.macs import Macs
+from nascli.cost.model import CostModel
+from nascli.cost.params import Params
+from nascli.dataflow.base import Batch, Dataflow
+from nascli.engine import Engine
+from nascli.errors import UsageError
+from nascli.search_space.base import SearchSpace
+from nascli.training_agent.base import Engines, Setup, Training
+from nascli.training_agent.loop import Mix, Trainer
+from nascli.training_agent.scoring import predict
+from nascli.training_agent.searching import costs_of
+from nascli.training_strategy.base import Pass, TrainingStrategy, Update, Updates
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What retraining adds to training: the splits, the moving average, mixed images."""
+
+    splits: tuple[str, ...]
+    ema_decay: float | None
+    mixup: float
+    cutmix: float
+
+
+class Plain(TrainingStrategy):
+    """One pass of an ordinary network a step."""
+
+    def updates(self, step: int, rng: Any) -> Updates:
+        """The module as it stands, on the labels."""
+        yield Update([Pass(None)])
+
+
+def check_images(space: SearchSpace, dataflow: Dataflow) -> None:
+    """Raises UsageError unless the data has the shape and the classes that the space expects."""
+    data = dataflow.describe()
+    shape, classes = tuple(space.config.input_shape), space.config.classes
+    if tuple(data.image_shape) != shape or len(data.classes) != classes:
+        found = f"{list(data.image_shape)} and {len(data.classes)} classes"
+        raise UsageError(
+            f"the search space expects images {list(shape)} and {classes} classes, '{data.name}' has {found}",
+            hint=f"set search_space.input_shape: {list(data.image_shape)} and classes: {len(data.classes)}",
+        )
+
+
+def train_supernet(
+    space: SearchSpace, strategy: TrainingStrategy, setup: Setup, options: Training
+) -> tuple[TrainedSupernet, dict[str, Any]]:
+    """Train all architectures of a space at once."""
+    check_images(space, setup.dataflow)
+    costs = CostModel(space.space, {})
+    strategy.setup(space.space, costs, FeasibleSet(costs, []))
+    with Engine("cpu").seeded(setup.run.torch_seed("init")):
+        module = space.supernet()
+    trainer = Trainer(module, strategy, setup, options)
+    summary = trainer.fit()
+    arch = {name: parameter.detach() for name, parameter in strategy.arch_parameters().items()}
+    return TrainedSupernet(trainer.module.state_dict(), arch, strategy.state_dict()), summary
+
+
+def retrain(
+    space: SearchSpace,
+    arch: Sequence[int],
+    setup: Setup,
+    options: Training,
+    recipe: Recipe,
+    init: SupernetCheckpoint | None,
+) -> tuple[TrainedModel, dict[str, Any]]:
+    """Train one architecture to a fixed last epoch."""
+    check_images(space, setup.dataflow)
+    with Engine("cpu").seeded(setup.run.torch_seed("init")):
+        module = space.model(arch)
+    if init is not None:
+        module.load_state_dict(space.inherit(init.payload.state_dict, arch))
+    mix = _mix(recipe, space.config.classes)
+    trainer = Trainer(module, Plain(), setup, options, split=recipe.splits, mix=mix, ema_decay=recipe.ema_decay)
+    summary = trainer.fit()
+    return TrainedModel(tuple(arch), trainer.result().state_dict()), summary
+
+
+def _mix(recipe: Recipe, classes: int) -> Mix | None:
+    """Mixup and cutmix of torchvision, one of them a batch, by chance."""
+    chosen: list[nn.Module] = []
+    if recipe.mixup > 0:
+        chosen.append(v2.MixUp(alpha=recipe.mixup, num_classes=classes))
+    if recipe.cutmix > 0:
+        chosen.append(v2.CutMix(alpha=recipe.cutmix, num_classes=classes))
+    if not chosen:
+        return None
+    transform = v2.RandomChoice(chosen)
+    return lambda batch: Batch(*transform(batch.images, batch.labels))
+
+
+def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, lut: LookupTable | None) -> Evaluation:
+    """The test metrics, the exact costs, and the measured latency beside what a table predicts."""
+    check_images(space, setup.dataflow)
+    same_data(setup.dataflow.describe(), model.header.data, "--model")
+    trained, engine = model.payload, engines.engine()
+    network = space.model(trained.arch)
+    network.load_state_dict(trained.state_dict)
+    network.eval()
+    shape = tuple(space.config.input_shape)
+    costs = {"macs": Macs().measure(network, shape), "params": Params().measure(network, shape)}
+    placed = engine.place(network)
+    batches = setup.dataflow.batches("test", train=False, device=engine.device, channels_last=True)
+    outputs, labels = predict(placed, batches, engine)
+    report = setup.agent.report(outputs, labels, setup.dataflow.describe().classes)
+    report |= {"architecture": list(trained.arch), **costs}
+    if lut is not None:
+        report["table"] = _predicted(space, lut, trained.arch)
+    return Evaluation(report, _latency(network.cpu(), shape))
+
+
+def _predicted(space: SearchSpace, lut: LookupTable, arch: Sequence[int]) -> dict[str, Any]:
+    costs = costs_of(space, lut)
+    vector = space.space.check(list(arch))
+    return {name: costs.total(name, vector)[0].item() for name in costs.metrics}
+
+
+def _latency(network: nn.Module, shape: tuple[int, ...]) -> Mapping[str, Any]:
+    meter = Latency()
+    return {"latency_ms": meter.measure(network, shape), **meter.notes()}

@@ -1,0 +1,199 @@
+"""The training loop: one for supernets and for decoded networks, resumable bit for bit on the CPU."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from nascli.artifacts.checkpoint import Checkpoint, Progress
+from nascli.console import Bar
+from nascli.dataflow.base import Batch
+from nascli.errors import RunFailed
+from nascli.training_agent.base import Setup, Training
+from nascli.training_agent.optimisation import optimizer_of, schedule_of
+from nascli.training_agent.streams import Stream
+from nascli.training_agent.updates import Updater
+from nascli.training_strategy.base import Losses, TrainingStrategy
+
+LOG_EVERY = 50
+
+Mix = Callable[[Batch], Batch]
+
+
+class Trainer:
+    """Trains a module by the updates of a strategy.
+
+    Args:
+        module: already initialised; it is moved to the device.
+        split: what "train" means: one split or several.
+        mix: applied to each training batch on the device (mixup, cutmix).
+        ema_decay: when given, an exponential moving average of weights and buffers is kept, and is the result.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        strategy: TrainingStrategy,
+        setup: Setup,
+        options: Training,
+        *,
+        split: str | Sequence[str] = "train",
+        mix: Mix | None = None,
+        ema_decay: float | None = None,
+    ) -> None:
+        self.setup, self.options, self.strategy, self.run = setup, options, strategy, setup.run
+        self.engine = options.engine()
+        self.module = self.engine.place(module).train()
+        self.mix = mix
+        self.ema = (
+            AveragedModel(self.module, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=True)
+            if ema_decay
+            else None
+        )
+        self.updater = self._updater()
+        arch, seed = "arch" in self.updater.optimizers, setup.run.seed
+        self.streams = {"train": Stream(setup.dataflow, split, self.engine, seed, withhold_arch=arch)}
+        if arch:
+            self.streams["arch"] = Stream(setup.dataflow, "arch", self.engine, seed)
+        self.per_epoch = self.streams["train"].steps
+        self.total = options.epochs * self.per_epoch
+        self.schedule = schedule_of(self.updater.optimizers["weights"], options, self.per_epoch)
+        self.step = 0
+        self._window: list[tuple[int, Losses]] = []
+
+    def _updater(self) -> Updater:
+        criterion = self.setup.criterion.build().build()
+        optimizers = {"weights": optimizer_of([self.module, criterion], self.options, self.engine)}
+        arch = list(self.strategy.arch_parameters().values())
+        if arch:
+            optimizers["arch"] = torch.optim.Adam(arch, lr=3e-4, betas=(0.5, 0.999), weight_decay=1e-3)
+        clip = self.options.clip_grad
+        return Updater(self.module, criterion.to(self.engine.device), self.setup.agent, self.engine, optimizers, clip)
+
+    def fit(self) -> dict[str, Any]:
+        """Train to the end, or on from a checkpoint; what happened, for the header."""
+        self._restore()
+        self.run.log(event="start", step=self.step, total=self.total)
+        self._clock = time.monotonic(), self.step
+        with self.run.progress("training", self.total, self.step) as bar:
+            while self.step < self.total:
+                self._train_step()
+                bar.advance()
+                last = self.step == self.total
+                if last or self.step % LOG_EVERY == 0:
+                    self._report(bar)
+                if not last and self._checkpoint_due():
+                    self._save()
+        return {"steps": self.total, "epochs": self.options.epochs, **self._last}
+
+    def _checkpoint_due(self) -> bool:
+        every = self.options.checkpoint_steps
+        return bool(every and self.step % every == 0) or self.run.checkpoint_due(self.options.checkpoint_minutes)
+
+    def _train_step(self) -> None:
+        updates = self.strategy.updates(self.step, self.run.rng("path", self.step))
+        batches: dict[str, Batch] = {}
+        with self.engine.seeded(self.run.torch_seed("step", self.step)):
+            try:
+                update = next(updates)
+                while True:
+                    if update.split not in batches:
+                        batches[update.split] = self._batch(update.split)
+                    losses = self.updater.run(update, batches[update.split])
+                    self._window.append((self.step, losses))
+                    update = updates.send(losses)
+            except StopIteration:
+                pass
+        self.schedule.step()
+        if self.ema is not None:
+            self.ema.update_parameters(self.module)
+        self.step += 1
+
+    def _batch(self, split: str) -> Batch:
+        batch = self.streams[split].next()
+        return batch if self.mix is None else self.mix(batch)
+
+    def _report(self, bar: Bar | None = None) -> None:
+        """Look at the losses since the last report.
+
+        Raises:
+            RunFailed: one of them is not finite.
+        """
+        seen = [(step, loss) for step, losses in self._window for loss in losses.losses]
+        if not seen:
+            return
+        values = torch.stack([loss.float() for _, loss in seen]).cpu()
+        bad = (~values.isfinite()).nonzero()
+        if len(bad):
+            self._fail(seen[int(bad[0])][0])
+        accuracy = torch.stack([a.float() for _, losses in self._window for a in losses.accuracies]).mean().item()
+        self._last = {"loss": values.mean().item(), "accuracy": accuracy}
+        started, first = self._clock
+        speed = (self.step - first) * self.setup.dataflow.config.batch_size / max(1e-9, time.monotonic() - started)
+        rate = self.schedule.get_last_lr()[0]
+        self.run.log(event="train", step=self.step, images_per_s=round(speed, 1), lr=rate, **self._last)
+        self._window, self._clock = [], (time.monotonic(), self.step)
+        if bar is not None:
+            bar.advance(f"loss {self._last['loss']:.3f}  accuracy {accuracy:.3f}  {speed:.0f} img/s", by=0)
+
+    def _fail(self, step: int) -> None:
+        rng = self.run.rng("path", step)
+        first = next(iter(next(self.strategy.updates(step, rng)).passes), None)
+        path = {} if first is None or first.forward is None else {k: v.active for k, v in first.forward.items()}
+        where = f", path {','.join(str(v[0]) for v in path.values())}" if path else ""
+        raise RunFailed(
+            f"the loss is not finite at step {step}{where}",
+            why=f"learning rate {self.options.learning_rate:g}, precision {self.options.precision}",
+            hint="lower learning_rate or clip_grad; the last checkpoint is kept, --force starts anew",
+        )
+
+    def _save(self) -> None:
+        self._report()
+        state: dict[str, Any] = {
+            "module": self.module.state_dict(),
+            "criterion": self.updater.criterion.state_dict(),
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.updater.optimizers.items()},
+            "schedule": self.schedule.state_dict(),
+            "scaler": self.engine.scaler.state_dict(),
+            "strategy": self.strategy.state_dict(),
+            "arch": {name: p.detach() for name, p in self.strategy.arch_parameters().items()},
+            "streams": {name: stream.position for name, stream in self.streams.items()},
+            "ema": self.ema.state_dict() if self.ema is not None else None,
+        }
+        self.run.checkpoint(self.run.complete(Checkpoint(Progress(self.step, state))))
+        self.run.log(event="checkpoint", step=self.step)
+        self.run.stop_if_asked()
+
+    def _restore(self) -> None:
+        progress = self.run.restore(Checkpoint)
+        if progress is None:
+            return
+        state = progress.state
+        self.step = progress.step
+        self.module.load_state_dict(state["module"])
+        self.updater.criterion.load_state_dict(state["criterion"])
+        for name, optimizer in self.updater.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        self.schedule.load_state_dict(state["schedule"])
+        self.engine.scaler.load_state_dict(state["scaler"])
+        self.strategy.load_state_dict(state["strategy"])
+        self._restore_arch(state["arch"])
+        for name, stream in self.streams.items():
+            stream.position = state["streams"][name]
+        if self.ema is not None:
+            self.ema.load_state_dict(state["ema"])
+        self.run.log(event="resume", step=self.step)
+
+    def _restore_arch(self, saved: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, parameter in self.strategy.arch_parameters().items():
+                parameter.copy_(saved[name])
+
+    def result(self) -> nn.Module:
+        """The trained module: the moving average where one was kept."""
+        return self.ema.module if self.ema is not None else self.module

@@ -1,0 +1,37 @@
+"""The optimiser and the learning-rate schedule of a training, from torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
+
+from nascli.engine import Engine
+from nascli.training_agent.base import Training
+
+
+def optimizer_of(modules: Sequence[nn.Module], options: Training, engine: Engine) -> torch.optim.Optimizer:
+    """SGD with Nesterov momentum, or AdamW; vectors (BatchNorm, biases) are not decayed."""
+    weights = [p for module in modules for p in module.parameters()]
+    groups = [
+        {"params": [p for p in weights if p.dim() > 1], "weight_decay": options.weight_decay},
+        {"params": [p for p in weights if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    fused = engine.device.type in ("cpu", "cuda")
+    if options.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=options.learning_rate, fused=fused)
+    momentum = options.momentum
+    return torch.optim.SGD(groups, lr=options.learning_rate, momentum=momentum, nesterov=momentum > 0, fused=fused)
+
+
+def schedule_of(optimizer: torch.optim.Optimizer, options: Training, steps_per_epoch: int) -> LRScheduler:
+    """Linear warm-up, then a cosine to 0 (Loshchilov and Hutter, 2017, arXiv:1608.03983), by steps."""
+    total = options.epochs * steps_per_epoch
+    warmup = min(round(options.warmup_epochs * steps_per_epoch), total - 1)
+    cosine = CosineAnnealingLR(optimizer, max(1, total - warmup))
+    if warmup < 1:
+        return cosine
+    return SequentialLR(optimizer, [LinearLR(optimizer, 1 / (warmup + 1), 1.0, warmup), cosine], [warmup])

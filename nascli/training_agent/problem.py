@@ -1,0 +1,165 @@
+"""The search problem of a run: budget, cache, history, interruption."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from nascli.artifacts.header import SpaceRecord
+from nascli.artifacts.history import History, Trials
+from nascli.console import Bar
+from nascli.cost.feasible import FeasibleSet
+from nascli.cost.model import CostModel
+from nascli.errors import BudgetSpent, RunFailed, UsageError
+from nascli.run import Run
+from nascli.search_strategy.base import Score
+from nascli.space import Archs, Forward, Space, compact
+from nascli.training_agent.base import Evaluator
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Budget(Protocol):
+    """What a search may spend."""
+
+    @property
+    def max_evaluations(self) -> int:
+        """Architectures that are scored."""
+        ...
+
+    @property
+    def checkpoint_minutes(self) -> float:
+        """Minutes between checkpoints of the history."""
+        ...
+
+
+class Problem:
+    """Implements `SearchProblem` on an evaluator.
+
+    A resumed run starts again from its beginning; what the interrupted one had scored is taken from its history.
+    """
+
+    def __init__(
+        self,
+        record: SpaceRecord,
+        costs: CostModel,
+        feasible: FeasibleSet,
+        evaluator: Evaluator,
+        run: Run,
+        budget: Budget,
+    ) -> None:
+        self.space: Space = costs.space
+        self.costs, self.feasible = costs, feasible
+        self.arch_parameters: Mapping[str, Tensor] = {}
+        self.bar: Bar | None = None
+        self._record, self._evaluator, self._run, self._budget = record, evaluator, run, budget
+        self._scores: dict[bytes, Score] = {}
+        self._replay = self._restore()
+
+    @property
+    def remaining(self) -> int:
+        """Evaluations left; cached scores cost none."""
+        return self._budget.max_evaluations - len(self._scores)
+
+    @property
+    def evaluated(self) -> int:
+        """Distinct architectures scored so far."""
+        return len(self._scores)
+
+    def score(self, archs: Archs) -> list[Score]:
+        """Scores of architectures (n, d), cached by canonical architecture.
+
+        Raises:
+            RunFailed: the strategy proposed something outside the space or the constraint.
+            BudgetSpent: not all of them could be scored.
+        """
+        canonical = self._checked(archs)
+        keys = [arch.tobytes() for arch in canonical]
+        new = {key: arch for key, arch in zip(keys, canonical, strict=True) if key not in self._scores}
+        affordable = list(new.values())[: max(0, self.remaining)]
+        for chunk in _chunks(affordable, self._evaluator.chunk):
+            self._evaluate(np.array(chunk))
+        if len(affordable) < len(new):
+            raise BudgetSpent
+        return [self._scores[key] for key in keys]
+
+    def _checked(self, archs: Archs) -> Archs:
+        checked = self.space.check(archs)
+        inside = self.feasible.contains(checked)
+        if not inside.all():
+            wrong = compact(checked[int(np.argmin(inside))])
+            raise RunFailed(f"the search strategy proposed {wrong}, which breaks the constraint")
+        return self.space.canonical(checked)
+
+    def _evaluate(self, archs: Archs) -> None:
+        keys = [arch.tobytes() for arch in archs]
+        known = [self._replay[key] for key in keys if key in self._replay]
+        scores = known if len(known) == len(keys) else self._evaluator.evaluate(archs)
+        self._scores |= dict(zip(keys, scores, strict=True))
+        if self.bar is not None:
+            best = max((s.accuracy for s in self._scores.values() if s.error is None), default=float("nan"))
+            self.bar.advance(f"best {best:.4f}", by=len(keys))
+        if not known:
+            self._run.log(event="score", evaluated=len(self._scores), architecture=compact(archs[-1]))
+            if self._run.checkpoint_due(self._budget.checkpoint_minutes):
+                self._run.checkpoint(self._run.complete(self.history()))
+        self._run.stop_if_asked()
+
+    def order(self, archs: Archs, scores: Sequence[Score]) -> npt.NDArray[np.int64]:
+        """Positions from best to worst: accuracy, then loss, then cost, then lexicographic; failed ones last."""
+        archs = np.asarray(archs)
+        cost = self.costs.total(next(iter(self.costs.metrics)), archs) if self.costs.metrics else np.zeros(len(archs))
+        loss = np.array([s.loss for s in scores])
+        accuracy = np.array([s.accuracy for s in scores])
+        return np.lexsort((*archs.T[::-1], cost, loss, -accuracy)).astype(np.int64)
+
+    def best(self) -> tuple[Archs, Score]:
+        """The best architecture scored so far.
+
+        Raises:
+            RunFailed: none has a score.
+        """
+        archs, scores = self._scored()
+        if all(score.error is not None for score in scores):
+            reason = scores[0].error if scores else "nothing was scored"
+            raise RunFailed("no architecture could be scored", why=str(reason))
+        first = int(self.order(archs, scores)[0])
+        return archs[first], scores[first]
+
+    def history(self) -> History:
+        """Everything scored so far, in order."""
+        archs, scores = self._scored()
+        trials = Trials(
+            archs,
+            np.array([s.accuracy for s in scores], dtype=np.float64),
+            np.array([s.loss for s in scores], dtype=np.float64),
+            np.array([s.images for s in scores], dtype=np.int64),
+            {name: self.costs.total(name, archs) for name in self.costs.metrics},
+            {row: s.error for row, s in enumerate(scores) if s.error is not None},
+        )
+        return History(trials, space=self._record, summary={"evaluations": len(scores)})
+
+    def relaxed_loss(self, forward: Forward) -> Tensor:
+        """Refused: no evaluator of this problem gives a gradient."""
+        raise UsageError(f"the evaluator {type(self._evaluator).__name__} gives no gradient")
+
+    def _scored(self) -> tuple[Archs, list[Score]]:
+        flat = np.frombuffer(b"".join(self._scores), dtype=np.int64)
+        return flat.reshape(len(self._scores), len(self.space.decisions)), list(self._scores.values())
+
+    def _restore(self) -> dict[bytes, Score]:
+        trials = self._run.restore(History)
+        if trials is None:
+            return {}
+        self._run.log(event="resume", evaluated=len(trials.archs))
+        columns = zip(trials.accuracy.tolist(), trials.loss.tolist(), trials.images.tolist(), strict=True)
+        scores = [Score(*values, trials.errors.get(row)) for row, values in enumerate(columns)]
+        return {arch.tobytes(): score for arch, score in zip(trials.archs, scores, strict=True)}
+
+
+def _chunks(items: Sequence[Archs], size: int) -> list[Sequence[Archs]]:
+    return [items[i : i + size] for i in range(0, len(items), size)]

@@ -1,0 +1,110 @@
+"""A search from start to end: constraint first, then weights and data, then the strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nascli.artifacts.architecture import Architecture, Choice
+from nascli.artifacts.base import same_data
+from nascli.artifacts.header import DataRecord, SpaceRecord
+from nascli.artifacts.lookup_table import LookupTable
+from nascli.component import Reference
+from nascli.cost.constraint import Constraint
+from nascli.cost.feasible import FeasibleSet
+from nascli.cost.macs import Macs
+from nascli.cost.model import CostModel
+from nascli.cost.params import Params
+from nascli.cost.table import from_table
+from nascli.errors import BudgetSpent, UsageError
+from nascli.run import Run
+from nascli.search_space.base import SearchSpace
+from nascli.search_strategy.base import Score, SearchStrategy
+from nascli.training_agent.base import Evaluator, EvaluatorInputs
+from nascli.training_agent.problem import Problem
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search is told besides its inputs."""
+
+    strategy: Reference
+    evaluator: Reference
+    constraints: Sequence[Constraint]
+    max_evaluations: int
+    checkpoint_minutes: float
+
+
+def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | None, told: Search) -> Architecture:
+    """Search, write the history beside the result, and return the winner.
+
+    Raises:
+        Infeasible: no architecture meets the constraints; nothing was loaded yet.
+        UsageError: strategy, evaluator and inputs do not go together.
+    """
+    strategy: SearchStrategy = told.strategy.build()
+    evaluator: Evaluator = told.evaluator.build()
+    _check_parts(strategy, evaluator, told, inputs)
+    costs = costs_of(inputs.space, lut)
+    feasible = FeasibleSet(costs, told.constraints)
+    feasible.require()
+    facts = dict(evaluator.prepare(inputs))
+    data = _data(inputs)
+    run = inputs.setup.run
+    problem = Problem(record, costs, feasible, evaluator, run, told)
+    with run.progress("searching", min(told.max_evaluations, feasible.count.upper)) as problem.bar:
+        _search(strategy, problem, run)
+    run.save("history", problem.history())
+    winner, score = problem.best()
+    summary = _summary(costs, feasible, told.constraints, winner, score) | facts
+    choice = Choice(tuple(int(i) for i in winner))
+    return Architecture(choice, space=record, data=data, summary=summary | {"evaluations": problem.evaluated})
+
+
+def _search(strategy: SearchStrategy, problem: Problem, run: Run) -> None:
+    """The best is taken from all that was scored, so a strategy that runs out of budget loses nothing."""
+    try:
+        strategy.search(problem, run.rng("search"))
+    except BudgetSpent:
+        run.log(event="budget spent", evaluated=problem.evaluated)
+
+
+def costs_of(space: SearchSpace, lut: LookupTable | None) -> CostModel:
+    """The costs of a lookup table; without one, MACs and parameters are counted on the spot."""
+    return from_table(lut.payload, space.space) if lut else space.lookup_table([Macs(), Params()])
+
+
+def _check_parts(strategy: SearchStrategy, evaluator: Evaluator, told: Search, inputs: EvaluatorInputs) -> None:
+    missing = strategy.requires - evaluator.offers
+    if missing:
+        what = ", ".join(sorted(missing))
+        raise UsageError(f"the search strategy '{told.strategy.use}' needs {what}, which '{told.evaluator.use}' lacks")
+    if evaluator.needs_supernet and inputs.supernet is None:
+        raise UsageError(
+            f"the evaluator '{told.evaluator.use}' needs --supernet",
+            hint="make one: nascli train-supernet -c CONFIG -o supernet.pt",
+        )
+
+
+def _data(inputs: EvaluatorInputs) -> DataRecord | None:
+    """The record of the data that scores come from; a supernet must have been trained on the same."""
+    if inputs.supernet is None:
+        return None
+    record = inputs.setup.dataflow.describe()
+    same_data(record, inputs.supernet.header.data, "--supernet")
+    return record
+
+
+def _summary(
+    costs: CostModel, feasible: FeasibleSet, constraints: Sequence[Constraint], winner: Any, score: Score
+) -> dict[str, Any]:
+    count = feasible.count
+    return {
+        "accuracy": score.accuracy,
+        "loss": score.loss,
+        "costs": {name: costs.total(name, winner[None])[0].item() for name in costs.metrics},
+        "constraints": [str(constraint) for constraint in constraints],
+        "feasible": float(count.lower) if count.lower == count.upper else [float(count.lower), float(count.upper)],
+        "of": float(feasible.space.count),
+    }

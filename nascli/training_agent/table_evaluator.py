@@ -1,0 +1,62 @@
+"""The evaluator that looks scores up in a tabular benchmark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from nascli.config import run_option
+from nascli.errors import ConfigError
+from nascli.search_strategy.base import Score
+from nascli.space import Archs
+from nascli.training_agent.base import Evaluator, EvaluatorInputs
+
+
+class TableEvaluator(Evaluator):
+    """Scores from a JSON file `{architecture: {field: value or list of values}}`.
+
+    An architecture is written "02012100" or "0,2,0,1,2,1,0,0".
+    """
+
+    class Config(Evaluator.Config):
+        """Options of the tabular benchmark."""
+
+        path: Path = run_option(strict=False, default=Path(), description="the JSON file")
+        score: str = Field("mean_acc", description="a field, or one value of a list: test_acc.0")
+        scale: float = Field(0.01, gt=0, description="factor that turns the field into a share; 0.01 for percent")
+
+    config: Config
+    chunk = 4096
+
+    def prepare(self, inputs: EvaluatorInputs) -> Mapping[str, Any]:
+        """Read the table; its digest is remembered."""
+        from nascli.artifacts.files import sha256
+
+        try:
+            raw = self.config.path.read_bytes()
+            self._table: dict[str, Any] = json.loads(raw)
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"cannot read the benchmark {self.config.path}", why=str(error)[:200]) from None
+        return {"benchmark": sha256(raw)}
+
+    def evaluate(self, archs: Archs) -> list[Score]:
+        """One look-up per architecture; no image is seen."""
+        return [self._look_up(arch) for arch in archs]
+
+    def _look_up(self, arch: Archs) -> Score:
+        digits = [str(int(i)) for i in arch]
+        entry = self._table.get("".join(digits), self._table.get(",".join(digits)))
+        if entry is None:
+            return Score(float("nan"), float("nan"), 0, "not in the benchmark")
+        field, dot, index = self.config.score.partition(".")
+        try:
+            value = entry[field][int(index)] if dot else entry[field]
+            accuracy = float(value) * self.config.scale
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            fields = ", ".join(entry) if isinstance(entry, dict) else type(entry).__name__
+            raise ConfigError(f"the benchmark has no number '{self.config.score}'", why=f"fields: {fields}") from error
+        return Score(accuracy, 1 - accuracy, 0)

@@ -1,0 +1,73 @@
+"""Checks and tests. Sessions run in the environment that runs nox: torch is too large to install again and again."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["check", "tests", "examples", "package"]
+nox.options.error_on_missing_interpreters = True
+
+ROOT = Path(__file__).parent
+LIGHT = ("typer", "pydantic", "rich", "numpy", "PyYAML")
+
+
+def python(session: nox.Session, *arguments: str, **env: str) -> None:
+    session.run(sys.executable, *arguments, env={**os.environ, **env}, external=True)
+
+
+@nox.session
+def check(session: nox.Session) -> None:
+    """Lint, format, types, import contracts."""
+    python(session, "-m", "ruff", "check", ".")
+    python(session, "-m", "ruff", "format", "--check", ".")
+    python(session, "-m", "mypy")
+    session.run(str(Path(sys.executable).parent / "lint-imports"), external=True)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests but the benchmarks."""
+    python(session, "-m", "pytest", "-n", "2", *session.posargs, OMP_NUM_THREADS="1")
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """The quickstart, as its users run it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        env = {**os.environ, "PATH": path, "VIRTUAL_ENV": sys.prefix, "NASCLI_SKIP_INSTALL": "1"}
+        session.run("bash", "examples/quickstart.sh", folder, env=env, external=True)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """The wheel in an empty environment outside the checkout: `nascli --help` with its light dependencies alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        python(session, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, str(ROOT))
+        wheel = str(next(Path(folder).glob("*.whl")))
+        python(session, "-m", "venv", f"{folder}/venv")
+        pip = f"{folder}/venv/bin/pip"
+        session.run(pip, "install", "-q", *LIGHT, external=True)
+        session.run(pip, "install", "-q", "--no-deps", wheel, external=True)
+        session.chdir(folder)
+        for command in ((), ("search",), ("inspect",)):
+            session.run(f"{folder}/venv/bin/nascli", *command, "--help", external=True, silent=True)
+        session.run(f"{folder}/venv/bin/nascli", "list", "search-space", external=True)
+
+
+@nox.session
+def kills(session: nox.Session) -> None:
+    """By hand: stages killed with SIGKILL again and again end bit for bit as uninterrupted ones."""
+    python(session, "tests/campaigns/kills.py", *session.posargs)
+
+
+@nox.session
+def nasbench_macro(session: nox.Session) -> None:
+    """By hand: NAS-Bench-Macro, all counts and the regret of the search strategies."""
+    python(session, "tests/campaigns/nasbench_macro.py", *session.posargs)

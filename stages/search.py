@@ -1,0 +1,63 @@
+"""`nascli search`: find the best architecture under a constraint."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from nascli.artifacts.architecture import Architecture
+from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.supernet import SupernetCheckpoint
+from nascli.component import Kind, Reference
+from nascli.config import option, run_option, shared
+from nascli.cost.constraint import Constraint
+from nascli.run import Run
+from nascli.search_space.base import realise
+from nascli.stage import stage
+from nascli.training_agent.base import Engines, EvaluatorInputs, Setup
+
+
+class SearchConfig(Engines):
+    """Settings of `search`."""
+
+    search_space: Annotated[Reference, Kind("search_space")] | None = shared(None, description="What can be searched.")
+    dataflow: Annotated[Reference, Kind("dataflow")] = shared("digits", description="The data set.")
+    training_agent: Annotated[Reference, Kind("training_agent")] = shared(
+        "classification", description="The task's loops."
+    )
+    criterion: Annotated[Reference, Kind("criterion")] = shared("cross_entropy", description="The loss.")
+    search_strategy: Annotated[Reference, Kind("search_strategy")] = option(
+        "evolution", description="Which architecture to try next."
+    )
+    evaluator: Annotated[Reference, Kind("evaluator")] = option(
+        "supernet", description="What gives an architecture its score."
+    )
+    constraint: tuple[str, ...] = shared((), description="bounds such as 'macs<=30e6'; all of them hold")
+    max_evaluations: int = Field(200, ge=1, description="architectures that are scored")
+    checkpoint_minutes: float = run_option(0.5, gt=0, description="minutes between checkpoints of the history")
+    seed: int = shared(0, ge=0, description="seed of all random streams")
+
+
+@stage(
+    "search",
+    examples=[
+        "nascli search -c examples/quickstart.yaml --lut lut.h5 --supernet supernet.pt -o arch.npy",
+        "nascli search -c examples/quickstart.yaml --supernet supernet.pt --search-strategy random "
+        "--constraint 'macs<=2e5' -o arch.npy --force",
+    ],
+)
+def search(
+    config: SearchConfig, run: Run, lut: LookupTable | None, supernet: SupernetCheckpoint | None
+) -> Architecture:
+    """Search for the best architecture that meets the constraints."""
+    from nascli.training_agent.searching import Search, run_search
+
+    records = {role: artifact.space for role, artifact in (("lut", lut), ("supernet", supernet)) if artifact}
+    space, record = realise(config.search_space, records)
+    setup = Setup(config.training_agent.build(), config.dataflow.build(), config.criterion, run)
+    constraints = [Constraint.parse(text) for text in config.constraint]
+    told = Search(
+        config.search_strategy, config.evaluator, constraints, config.max_evaluations, config.checkpoint_minutes
+    )
+    return run_search(EvaluatorInputs(space, setup, config, supernet), record, lut, told)

@@ -1,0 +1,46 @@
+"""`nascli train-supernet`: train the shared weights."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from nascli.artifacts.supernet import SupernetCheckpoint
+from nascli.component import Kind, Reference
+from nascli.config import option, shared
+from nascli.run import Run
+from nascli.search_space.base import record_of
+from nascli.stage import stage
+from nascli.training_agent.base import Setup, Training
+
+
+class TrainSupernetConfig(Training):
+    """Settings of `train-supernet`."""
+
+    search_space: Annotated[Reference, Kind("search_space")] = shared("tiny", description="What can be searched.")
+    dataflow: Annotated[Reference, Kind("dataflow")] = shared("digits", description="The data set.")
+    training_agent: Annotated[Reference, Kind("training_agent")] = shared(
+        "classification", description="The task's loops."
+    )
+    criterion: Annotated[Reference, Kind("criterion")] = shared("cross_entropy", description="The loss.")
+    training_strategy: Annotated[Reference, Kind("training_strategy")] = option(
+        "uniform", description="What a training step updates."
+    )
+    seed: int = shared(0, ge=0, description="seed of all random streams")
+
+
+@stage(
+    "train-supernet",
+    examples=[
+        "nascli train-supernet -c examples/quickstart.yaml -o supernet.pt",
+        "nascli train-supernet -c examples/quickstart.yaml --epochs 2 --seed 1 -o supernet.pt --force",
+    ],
+)
+def train_supernet(config: TrainSupernetConfig, run: Run) -> SupernetCheckpoint:
+    """Train a supernet: all architectures of a search space at once, sharing their weights."""
+    from nascli.training_agent.jobs import train_supernet
+
+    space = config.search_space.build()
+    setup = Setup(config.training_agent.build(), config.dataflow.build(), config.criterion, run)
+    trained, summary = train_supernet(space, config.training_strategy.build(), setup, config)
+    record = record_of(config.search_space, space.space)
+    return SupernetCheckpoint(trained, space=record, data=setup.dataflow.describe(), summary=summary)
