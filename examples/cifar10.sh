@@ -10,7 +10,7 @@ mkdir -p "$out"
 export TIMEFORMAT='%lR'
 common=(-c examples/cifar10.yaml --set "dataflow.path=$data/cifar10-jpeg-train.zip" --set "dataflow.test_path=$data/cifar10-jpeg-test.zip")
 
-time nascli build-lut      -c examples/cifar10.yaml                                      -o "$out/lut.h5"      --resume -q
+time nascli build-lut      "${common[@]}"                                                -o "$out/lut.h5"      --resume -q
 time nascli train-supernet "${common[@]}"                                                -o "$out/supernet.pt" --resume -q
 time nascli search         "${common[@]}" --lut "$out/lut.h5" --supernet "$out/supernet.pt" -o "$out/arch.npy" --resume -q
 time nascli retrain        "${common[@]}" --arch "$out/arch.npy"                         -o "$out/model.pt"    --resume -q

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nascli.artifacts.base import FORMATS, Artifact
-from nascli.artifacts.header import SpaceRecord
+from nascli.artifacts.header import Header, SpaceRecord
 from nascli.errors import ArtifactError
 from nascli.space import Space
 
@@ -42,9 +42,11 @@ class Architecture(Artifact[Choice]):
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Read the header; a plain vector of numpy has none and must be `adopt`ed by a space."""
+        """Read the header; a plain vector of numpy has none, is read at once, and must be `adopt`ed by a space."""
         if path.suffix == ".npy" and path.is_file() and not FORMATS[".npy"].read_header(path):
-            return cls(path=path)
+            return cls._external(
+                FORMATS[".npy"].read_content(path, Header(kind=cls.kind, schema_version=1))["arch"], path
+            )
         return super().open(path)
 
     @classmethod
@@ -55,9 +57,16 @@ class Architecture(Artifact[Choice]):
             ArtifactError: something else than whole numbers with commas.
         """
         try:
-            return cls(Choice(tuple(int(part) for part in text.split(","))))
-        except ValueError:
+            return cls._external(np.array([int(part) for part in text.split(",")]), None)
+        except (ValueError, OverflowError):
             raise ArtifactError(f"'{text}' is no architecture: neither a file nor whole numbers with commas") from None
+
+    @classmethod
+    def _external(cls, vector: npt.NDArray[Any], path: Path | None) -> Self:
+        if vector.ndim != 1 or vector.dtype.kind not in "iu":
+            found = f"shape {vector.shape}, dtype {vector.dtype}"
+            raise ArtifactError(f"{path or 'architecture'}: expected one vector of whole numbers, found {found}")
+        return cls(Choice(tuple(int(i) for i in vector)), summary={"origin": "external"}, path=path).sealed()
 
     @property
     def is_external(self) -> bool:
@@ -70,10 +79,5 @@ class Architecture(Artifact[Choice]):
         Raises:
             ArtifactError: it does not fit the space.
         """
-        vector = (
-            self.payload.arch if self.path is None else FORMATS[".npy"].read_content(self.path, self.header)["arch"]
-        )
-        if np.ndim(vector) != 1:
-            raise ArtifactError(f"{self.path}: expected one architecture, found shape {np.shape(vector)}")
-        arch = record.space().check(vector)[0]
-        return Architecture(Choice(tuple(int(i) for i in arch)), space=record, summary={"origin": "external"}).sealed()
+        record.space().check(self.payload.arch)
+        return Architecture(self.payload, space=record, summary=self.header.summary, path=self.path).sealed()

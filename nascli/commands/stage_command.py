@@ -38,6 +38,10 @@ COMMON: dict[str, tuple[Any, tuple[str, ...], str]] = {
 }
 
 
+METAVARS = {"assign": "KEY=VALUE", "constraint": "BOUND", "accelerator": "NAME", "precision": "NAME"}
+METAVARS |= dict.fromkeys(("lut", "supernet", "init", "model"), "PATH") | {"arch": "PATH|0,2,1"}
+
+
 def add_stage(app: typer.Typer, plugin: Plugin) -> None:
     """Add an installed stage to the app; one that does not load becomes a line that says so."""
     if plugin.stage is None:
@@ -107,7 +111,7 @@ def _parameter(name: str, annotation: Any, names: tuple[str, ...], text: str) ->
     required = name == "out"
     default = inspect.Parameter.empty if required else False if annotation is bool else None
     optional = annotation if required or annotation is bool else annotation | None
-    metavar = {Path: "PATH", int: "N", str: "REF" if name not in ("lut", "model", "arch") else "PATH"}.get(annotation)
+    metavar = METAVARS.get(name) or {Path: "PATH", int: "N", str: "REF"}.get(annotation)
     option = typer.Option(*names, help=text, metavar=metavar, show_default=False)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[optional, option]

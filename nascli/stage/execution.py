@@ -67,7 +67,6 @@ def execute(
     run.start(force)
     with run.signals():
         result = target.function(config=config, run=run, **inputs)
-    run.inputs = {role: artifact.header for role, artifact in inputs.items() if artifact is not None}
     run.complete(result).write(path)
     run.finish()
     return result

@@ -28,12 +28,15 @@ from nascli.stage.declaration import Stage, installed_stages
 def load_config(target: Stage, file: Path | None, assignments: Sequence[str], flags: Mapping[str, Any]) -> Config:
     """Defaults < file < NASCLI_SEED < --set < flags, validated.
 
+    Like in the file, `--set` of a key that only other stages have is passed over, so that a script can give one
+    list of settings to all of its stages.
+
     Raises:
         ConfigError: unknown keys and wrong values, each with its place.
     """
     document = read_document(file) if file else Document(base=Path())
-    stages = [plugin.stage for plugin in installed_stages() if plugin.stage is not None]
-    _check_top(document, [*stages, target])
+    known = _top_keys(target)
+    _check_top(document, known)
     data, origin = _section(document, target)
     merged = Document(data, dict(origin.places), document.base)
     if "NASCLI_SEED" in os.environ and "seed" in target.config.model_fields:
@@ -41,7 +44,8 @@ def load_config(target: Stage, file: Path | None, assignments: Sequence[str], fl
     for text in assignments:
         keys, value = parse_assignment(text)
         own = keys[1:] if keys[0] == target.section and len(keys) > 1 else keys
-        merged.put(own, value, f"--set {text}")
+        if own[0] in target.config.model_fields or own[0] not in known:
+            merged.put(own, value, f"--set {text}")
     for name, value in flags.items():
         given = _from_here(value) if name in target.components else value
         merged.put((name,), given, f"--{name.replace('_', '-')}")
@@ -54,9 +58,14 @@ def _from_here(reference: str) -> str:
     return str(Path.cwd() / Path(reference).expanduser()) if is_file else reference
 
 
-def _check_top(document: Document, stages: Sequence[Stage]) -> None:
+def _top_keys(target: Stage) -> set[str]:
+    """The keys that may stand at the top of the YAML: shared ones of any stage, and the stages' sections."""
+    stages = [target, *(plugin.stage for plugin in installed_stages() if plugin.stage is not None)]
     shared = {name for s in stages for name in s.config.model_fields if is_marked(s.config, name, "shared")}
-    known = shared | {s.section for s in stages} | {"stages"}
+    return shared | {s.section for s in stages} | {"stages"}
+
+
+def _check_top(document: Document, known: set[str]) -> None:
     unknown = [key for key in document.data if key not in known]
     if unknown:
         places = [f"{document.places[(key,)]}: unknown key '{key}'{closest(key, known)}" for key in unknown]

@@ -17,8 +17,9 @@ from nascli.errors import RunFailed
 from nascli.training_agent.base import Setup, Training
 from nascli.training_agent.optimisation import optimizer_of, schedule_of
 from nascli.training_agent.streams import Stream
+from nascli.training_agent.tally import Tally
 from nascli.training_agent.updates import Updater
-from nascli.training_strategy.base import Losses, TrainingStrategy
+from nascli.training_strategy.base import TrainingStrategy
 
 LOG_EVERY = 50
 
@@ -64,7 +65,8 @@ class Trainer:
         self.total = options.epochs * self.per_epoch
         self.schedule = schedule_of(self.updater.optimizers["weights"], options, self.per_epoch)
         self.step = 0
-        self._window: list[tuple[int, Losses]] = []
+        self._last: dict[str, float] = {}
+        self.tally = Tally()
 
     def _updater(self) -> Updater:
         criterion = self.setup.criterion.build().build()
@@ -105,7 +107,7 @@ class Trainer:
                     if update.split not in batches:
                         batches[update.split] = self._batch(update.split)
                     losses = self.updater.run(update, batches[update.split])
-                    self._window.append((self.step, losses))
+                    self.tally.add(self.step, losses)
                     update = updates.send(losses)
             except StopIteration:
                 pass
@@ -118,28 +120,21 @@ class Trainer:
         batch = self.streams[split].next()
         return batch if self.mix is None else self.mix(batch)
 
-    def _report(self, bar: Bar | None = None) -> None:
-        """Look at the losses since the last report.
+    def _check(self) -> None:
+        """Raises RunFailed if a loss since the last report is not finite."""
+        step = self.tally.broken()
+        if step is not None:
+            self._fail(step)
 
-        Raises:
-            RunFailed: one of them is not finite.
-        """
-        seen = [(step, loss) for step, losses in self._window for loss in losses.losses]
-        if not seen:
-            return
-        values = torch.stack([loss.float() for _, loss in seen]).cpu()
-        bad = (~values.isfinite()).nonzero()
-        if len(bad):
-            self._fail(seen[int(bad[0])][0])
-        accuracy = torch.stack([a.float() for _, losses in self._window for a in losses.accuracies]).mean().item()
-        self._last = {"loss": values.mean().item(), "accuracy": accuracy}
-        started, first = self._clock
-        speed = (self.step - first) * self.setup.dataflow.config.batch_size / max(1e-9, time.monotonic() - started)
+    def _report(self, bar: Bar) -> None:
+        self._check()
+        self._last = self.tally.means() or self._last
+        (started, first), self._clock = self._clock, (time.monotonic(), self.step)
+        speed = (self.step - first) * self.setup.dataflow.config.batch_size / max(1e-9, self._clock[0] - started)
         rate = self.schedule.get_last_lr()[0]
         self.run.log(event="train", step=self.step, images_per_s=round(speed, 1), lr=rate, **self._last)
-        self._window, self._clock = [], (time.monotonic(), self.step)
-        if bar is not None:
-            bar.advance(f"loss {self._last['loss']:.3f}  accuracy {accuracy:.3f}  {speed:.0f} img/s", by=0)
+        text = "  ".join(f"{name} {value:.3f}" for name, value in self._last.items())
+        bar.advance(f"{text}  {speed:.0f} img/s", by=0)
 
     def _fail(self, step: int) -> None:
         rng = self.run.rng("path", step)
@@ -153,7 +148,7 @@ class Trainer:
         )
 
     def _save(self) -> None:
-        self._report()
+        self._check()
         state: dict[str, Any] = {
             "module": self.module.state_dict(),
             "criterion": self.updater.criterion.state_dict(),
@@ -164,6 +159,7 @@ class Trainer:
             "arch": {name: p.detach() for name, p in self.strategy.arch_parameters().items()},
             "streams": {name: stream.position for name, stream in self.streams.items()},
             "ema": self.ema.state_dict() if self.ema is not None else None,
+            "tally": self.tally.state_dict(),
         }
         self.run.checkpoint(self.run.complete(Checkpoint(Progress(self.step, state))))
         self.run.log(event="checkpoint", step=self.step)
@@ -187,6 +183,7 @@ class Trainer:
             stream.position = state["streams"][name]
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
+        self.tally.load_state_dict(state["tally"])
         self.run.log(event="resume", step=self.step)
 
     def _restore_arch(self, saved: dict[str, Tensor]) -> None:
