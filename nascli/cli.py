@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+from collections.abc import Collection
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from nascli import __version__
-from nascli.commands.inspect import inspect
-from nascli.commands.list import list_components
 from nascli.commands.stage_command import add_stage
 from nascli.console import out
 from nascli.errors import Interrupted, NascliError, UsageError
-from nascli.stage import installed_stages
+from nascli.stage import installed_stages, stage_names
 
 HELP = """One-shot neural architecture search, a command per stage and a file per result.
 
 Exit codes: 0 done, 1 a bug, 2 usage or configuration, 3 an artifact is missing, broken or does not fit,
 4 no architecture meets the constraint, 5 the run failed, 130 interrupted (go on with --resume).
 """
+
+COMMANDS = {"inspect": "nascli.commands.inspect:inspect", "list": "nascli.commands.list:list_components"}
 
 
 def _version(value: bool) -> None:
@@ -29,8 +32,8 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-def build_app() -> typer.Typer:
-    """The command line with all installed stages; imports neither torch nor h5py."""
+def build_app(only: Collection[str] | None = None) -> typer.Typer:
+    """The command line, with all commands or with some; imports neither torch nor h5py."""
     app = typer.Typer(
         no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich", add_completion=True
     )
@@ -41,11 +44,19 @@ def build_app() -> typer.Typer:
     ) -> None:
         pass
 
-    for plugin in installed_stages():
+    for plugin in installed_stages(only):
         add_stage(app, plugin)
-    app.command("inspect", rich_help_panel="Inspect")(inspect)
-    app.command("list", rich_help_panel="Inspect")(list_components)
+    for name, target in COMMANDS.items():
+        if only is None or name in only:
+            module, _, function = target.partition(":")
+            app.command(name, rich_help_panel="Inspect")(getattr(import_module(module), function))
     return app
+
+
+def _called(arguments: list[str]) -> list[str] | None:
+    """The command that is called, if it is one: only that is imported then."""
+    known = {*stage_names(), *COMMANDS}
+    return arguments[:1] if arguments and arguments[0] in known else None
 
 
 def main() -> None:
@@ -56,14 +67,16 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line on `arguments`; the exit code."""
     try:
-        code = build_app()(arguments, prog_name="nascli", standalone_mode=False)
+        code = build_app(_called(arguments))(arguments, prog_name="nascli", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except NascliError as error:
         _maybe_raise()
         out.error(error)
         return error.exit_code
     except typer.TyperException as error:
-        out.error(UsageError(error.format_message(), hint=f"nascli {_command(arguments)}--help"))
+        out.error(
+            UsageError(error.format_message(), hint=shlex.join(["nascli", *(_called(arguments) or ()), "--help"]))
+        )
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         out.error(Interrupted("stopped at once", why="what the last checkpoint holds can be resumed"))
@@ -81,7 +94,3 @@ def run(arguments: list[str]) -> int:
 def _maybe_raise() -> None:
     if out.verbose or os.environ.get("NASCLI_DEBUG"):
         raise
-
-
-def _command(arguments: list[str]) -> str:
-    return f"{arguments[0]} " if arguments and not arguments[0].startswith("-") else ""

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.metadata
 import importlib.util
 import sys
+import traceback
+from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -37,7 +40,7 @@ KINDS: Mapping[str, str] = {
 }
 
 
-class Component:
+class Component(ABC):
     """One swappable part of the pipeline.
 
     Subclasses nest a `Config` and repeat the annotation `config: Config`, so that type checkers know it.
@@ -134,7 +137,7 @@ def installed(kind: str) -> dict[str, EntryPoint]:
 
 
 def _load(kind: str, use: str, base: Path) -> tuple[type[Component], str | None]:
-    target, colon, attribute = use.partition(":")
+    target, colon, attribute = use.rpartition(":")
     source: str | None = None
     if not colon:
         names = installed(kind)
@@ -186,8 +189,9 @@ def _import_path(path: Path) -> Any:
     sys.modules[name] = module
     try:
         _guarded(str(file), partial(spec.loader.exec_module, module))
-    except ComponentError:
-        del sys.modules[name]
+    except BaseException:
+        for loaded in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
+            del sys.modules[loaded]
         raise
     return module
 
@@ -195,17 +199,21 @@ def _import_path(path: Path) -> Any:
 def _guarded(what: str, load: Any) -> Any:
     try:
         return load()
-    except Exception as error:
-        line = getattr(error, "lineno", None) or (error.__traceback__ and _last_line(error))
-        why = f"{type(error).__name__}: {error}" + (f" (line {line})" if line else "")
-        raise ComponentError(f"{what} could not be imported", why=why) from error
+    except (Exception, SystemExit) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise ComponentError(f"{what} could not be imported", why=why + _place(error)) from error
 
 
-def _last_line(error: Exception) -> int:
-    step = error.__traceback__
-    while step is not None and step.tb_next is not None:
-        step = step.tb_next
-    return step.tb_lineno if step is not None else 0
+def _place(error: BaseException) -> str:
+    """Where an import failed, such as " (loss.py, line 3)": the innermost frame that is not import machinery."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_import(frame.filename)]
+    if isinstance(error, SyntaxError) or not frames:
+        return ""
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
+
+
+def _is_import(file: str) -> bool:
+    return file in (__file__, importlib.__file__, importlib.metadata.__file__) or file.startswith("<frozen importlib")
 
 
 def digest_of(path: Path) -> str:

@@ -9,24 +9,30 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from yaml.composer import ComposerError
 
 from nascli.errors import ConfigError
 
 Keys = tuple[str, ...]
 C = TypeVar("C", bound="Config")
 
+MAX_DEPTH = 32
+
 
 class Config(BaseModel):
     """Settings of a stage or of a component: frozen, strict, no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False)
+    # defer_build: a `--help` page defines many models and validates none
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False, defer_build=True
+    )
 
 
 def option(default: Any = ..., **extra: Any) -> Any:
@@ -129,30 +135,63 @@ def _short(value: object) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Scalars follow YAML 1.2's core schema: `3e8` is a number, `on` and `12:30` are strings."""
+    """Scalars follow YAML 1.2's core schema: `3e8` is a number, `on` and `12:30` are strings.
+
+    Anchors, aliases and deep nesting are refused before anything is built from them.
+    """
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if getattr(event, "anchor", None) is not None:
+            raise ComposerError(None, None, "anchors (&) and aliases (*) are not supported", event.start_mark)
+        if self.depth >= MAX_DEPTH:
+            raise ComposerError(None, None, f"nested more than {MAX_DEPTH} deep", event.start_mark)
+        self.depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
+_TAG = "tag:yaml.org,2002:"
 _SCALARS = {
-    "tag:yaml.org,2002:null": (r"~|null|Null|NULL|", "~nN\0"),
-    "tag:yaml.org,2002:bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    "tag:yaml.org,2002:int": (r"[-+]?[0-9]+", "-+0123456789"),
-    "tag:yaml.org,2002:float": (
+    "null": (r"~|null|Null|NULL|", "~nN\0"),
+    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    "int": (r"[-+]?[0-9]+", "-+0123456789"),
+    "float": (
         r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
         "-+.0123456789",
     ),
 }
 _Loader.yaml_implicit_resolvers = {}
-for _tag, (_pattern, _first) in _SCALARS.items():
-    _Loader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), [c if c != "\0" else "" for c in _first])
+for _name, (_pattern, _first) in _SCALARS.items():
+    _Loader.add_implicit_resolver(
+        _TAG + _name, re.compile(f"^(?:{_pattern})$"), [c if c != "\0" else "" for c in _first]
+    )
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, str | bool | int | None):
-        return value
-    number = float(value)
+def _finite(text: str) -> float:
+    number = math.inf if text.lower().endswith((".inf", ".nan")) else float(text)
     if not math.isfinite(number):
-        raise ConfigError(f"{value} is not a finite number")
+        raise ValueError("it is not a finite number")
     return number
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "null": lambda text: None,
+    "bool": lambda text: text.lower() == "true",
+    "int": int,
+    "float": _finite,
+    "str": str,
+}
+
+
+def _scalar(node: yaml.Node) -> Any:
+    name = node.tag.removeprefix(_TAG)
+    if name not in _READERS or (name in _SCALARS and not re.fullmatch(_SCALARS[name][0], node.value)):
+        raise ValueError(f"it is no value of the type {node.tag}")
+    return _READERS[name](node.value)
 
 
 @dataclass
@@ -188,7 +227,7 @@ def parse_scalar(text: str) -> Any:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise ConfigError(f"cannot read the value {_short(text)}", why=_reason(error)) from None
-    return None if node is None else _construct(node, (), {}, "")
+    return None if node is None else _construct(node, (), {}, "--set")
 
 
 def parse_assignment(text: str) -> tuple[Keys, Any]:
@@ -216,8 +255,8 @@ def read_document(path: Path) -> Document:
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML", why=_reason(error)) from None
-    if node is None:
+        raise ConfigError(f"cannot read {path}", why=_reason(error)) from None
+    if node is None or node.tag == _TAG + "null":
         return document
     if not isinstance(node, yaml.MappingNode):
         raise ConfigError(f"{path}:{node.start_mark.line + 1}: expected keys and values at the top level")
@@ -231,28 +270,29 @@ def _reason(error: yaml.YAMLError) -> str:
     return f"line {mark.line + 1}: {problem}" if mark else problem
 
 
-def _construct(node: yaml.Node, keys: Keys, places: dict[Keys, str], file: str, seen: set[int] | None = None) -> Any:
-    seen = set() if seen is None else seen
+def _construct(node: yaml.Node, keys: Keys, places: dict[Keys, str], file: str) -> Any:
     place = f"{file}:{node.start_mark.line + 1}"
-    if id(node) in seen:
-        raise ConfigError(f"{place}: anchors and aliases are not supported")
-    seen.add(id(node))
+    if isinstance(node, yaml.CollectionNode) and node.tag not in (_TAG + "seq", _TAG + "map"):
+        raise ConfigError(f"{place}: cannot read a value of the type {node.tag}")
     if isinstance(node, yaml.SequenceNode):
-        return tuple(_construct(item, (*keys, str(i)), places, file, seen) for i, item in enumerate(node.value))
+        return tuple(_construct(item, (*keys, str(i)), places, file) for i, item in enumerate(node.value))
     if isinstance(node, yaml.MappingNode):
-        return _mapping(node, keys, places, file, seen)
+        return _mapping(node, keys, places, file)
     try:
-        return _plain(yaml.SafeLoader("").construct_object(node))
-    except (yaml.YAMLError, ValueError, TypeError) as error:
+        return _scalar(node)
+    except ValueError as error:
         raise ConfigError(f"{place}: cannot read the value {_short(node.value)}", why=str(error)) from None
 
 
-def _mapping(node: yaml.MappingNode, keys: Keys, places: dict[Keys, str], file: str, seen: set[int]) -> dict[str, Any]:
+def _mapping(node: yaml.MappingNode, keys: Keys, places: dict[Keys, str], file: str) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key, line = str(key_node.value), key_node.start_mark.line + 1
+        place = f"{file}:{key_node.start_mark.line + 1}"
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise ConfigError(f"{place}: a key is one word, not a list or a mapping")
+        key = str(key_node.value)
         if key in result:
-            raise ConfigError(f"{file}:{line}: key '{key}' stands twice")
-        places[(*keys, key)] = f"{file}:{line}"
-        result[key] = _construct(value_node, (*keys, key), places, file, seen)
+            raise ConfigError(f"{place}: key '{key}' stands twice")
+        places[(*keys, key)] = place
+        result[key] = _construct(value_node, (*keys, key), places, file)
     return result

@@ -7,14 +7,16 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from nascli.errors import NascliError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Mode = Literal["human", "json", "quiet"]
 
@@ -69,6 +71,15 @@ class Out:
     def progress(self, what: str, total: int, start: int = 0) -> Iterator[Bar]:
         """A progress bar on stderr with ETA and a metric; silent unless stderr is a terminal."""
         live = self.mode == "human" and sys.stderr.isatty() and not os.environ.get("NASCLI_NO_PROGRESS")
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

@@ -12,15 +12,16 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
-from nascli.artifacts.base import Artifact
+from nascli.artifacts.base import Artifact, read_header
 from nascli.artifacts.files import atomic_write
 from nascli.artifacts.header import Header, provenance
 from nascli.console import Bar, out
 from nascli.errors import ConfigError, Interrupted, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 P = TypeVar("P")
 A = TypeVar("A", bound=Artifact[Any])
@@ -55,14 +56,19 @@ class Run:
         self.folder = path.with_name(path.name + ".run")
         self.config, self.options, self.inputs = dict(config or {}), dict(options or {}), dict(inputs or {})
         self.stopping = False
+        self._opened = False
         self._last_checkpoint = time.monotonic()
 
     def rng(self, stream: str, step: int = 0) -> np.random.Generator:
         """The generator of a named stream at a step: the same in an interrupted and an uninterrupted run."""
+        import numpy as np
+
         return np.random.default_rng(stream_seed(self.seed, stream, step))
 
     def torch_seed(self, stream: str, step: int = 0) -> int:
         """A seed for torch, of the same stream."""
+        import numpy as np
+
         return int(np.random.SeedSequence(stream_seed(self.seed, stream, step)).generate_state(1, np.uint64)[0] >> 1)
 
     def start(self, force: bool = False) -> None:
@@ -74,29 +80,23 @@ class Run:
         """
         unfinished = self._checkpoints()
         if unfinished and self.resume:
-            self._compare(json.loads((self.folder / "run.json").read_text()))
+            self._compare(read_header(unfinished[0]))
         elif unfinished and not force:
             raise UsageError(
                 f"{self.folder} holds an unfinished run", hint="go on with --resume, or give it up with --force"
             )
         else:
-            for checkpoint in unfinished:
-                checkpoint.unlink()
-            self.folder.mkdir(parents=True, exist_ok=True)
-            state = json.dumps(self._identity() | {"options": self.options}, indent=1, ensure_ascii=False)
-            atomic_write(self.folder / "run.json", lambda stream: _put(stream, state.encode()))
+            self.finish()
 
-    def _identity(self) -> dict[str, Any]:
-        config = json.loads(json.dumps(self.config))
-        return {"config": config, "inputs": {role: header.digest for role, header in self.inputs.items()}}
-
-    def _compare(self, before: Mapping[str, Any]) -> None:
-        now = self._identity()
+    def _compare(self, before: Header) -> None:
+        """What was saved went through JSON, so the settings of now do too."""
+        digests = ({role: header.digest for role, header in inputs.items()} for inputs in (before.inputs, self.inputs))
+        pairs = {"config": (before.config, json.loads(json.dumps(self.config))), "inputs": tuple(digests)}
         differ = [
             f"{section}.{key}"
-            for section in ("config", "inputs")
-            for key in sorted(before[section].keys() | now[section].keys())
-            if before[section].get(key) != now[section].get(key)
+            for section, (then, now) in pairs.items()
+            for key in sorted(then.keys() | now.keys())
+            if then.get(key) != now.get(key)
         ]
         if differ:
             raise ConfigError(
@@ -109,7 +109,7 @@ class Run:
 
     def checkpoint(self, artifact: Artifact[Any]) -> None:
         """Replace the checkpoint of this run."""
-        artifact.write(self.folder / f"last{artifact.suffix}")
+        self.complete(artifact).write(self.folder / f"last{artifact.suffix}")
         self._last_checkpoint = time.monotonic()
 
     def checkpoint_due(self, minutes: float) -> bool:
@@ -122,10 +122,10 @@ class Run:
         if not (self.resume and path.exists()):
             return None
         checkpoint = kind.open(path)
-        then, now = checkpoint.header.provenance.get("packages", {}), provenance()["packages"]
+        then, now = _conditions(checkpoint.header.provenance), _conditions(self._provenance())
         changed = [f"{name} {then[name]} → {now[name]}" for name in then if then[name] != now.get(name)]
         if changed:
-            out.warning(f"versions changed since the checkpoint, results may differ: {', '.join(changed)}")
+            out.warning(f"since the checkpoint, {', '.join(changed)}: results may differ from an uninterrupted run's")
         return checkpoint.payload
 
     def finish(self) -> None:
@@ -135,10 +135,18 @@ class Run:
 
     def log(self, **fields: Any) -> None:
         """Append one line to `log.jsonl`."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._opened:
+            self._open()
         line = json.dumps({"time": round(time.time(), 3), **fields}, ensure_ascii=False)
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
+
+    def _open(self) -> None:
+        """Make the run folder, with the settings in full; not before there is something to put in it."""
+        state = {"options": self.options, "config": self.config}
+        text = json.dumps(state, indent=1, ensure_ascii=False).encode()
+        atomic_write(self.folder / "run.json", lambda stream: _put(stream, text))
+        self._opened = True
 
     def progress(self, what: str, total: int, start: int = 0) -> AbstractContextManager[Bar]:
         """A progress bar for a person who watches."""
@@ -146,10 +154,12 @@ class Run:
 
     def complete(self, artifact: A) -> A:
         """Fill in the header what every artifact of this run has in common."""
-        facts = {"config": self.config, "inputs": self.inputs}
-        where = provenance({"command": shlex.join(sys.argv), "options": self.options, "threads": _threads()})
-        artifact.header = artifact.header.model_copy(update={**facts, "provenance": where})
+        facts = {"config": self.config, "inputs": self.inputs, "provenance": self._provenance()}
+        artifact.header = artifact.header.model_copy(update=facts)
         return artifact
+
+    def _provenance(self) -> dict[str, Any]:
+        return provenance({"command": shlex.join(sys.argv), "options": self.options, "threads": _threads()})
 
     def save(self, name: str, artifact: Artifact[Any]) -> Path:
         """Write a side artifact beside the result: `arch.npy` → `arch.NAME.h5`."""
@@ -181,6 +191,11 @@ class Run:
             raise KeyboardInterrupt
         self.stopping = True
         out.note("stopping after this step; once more to stop at once")
+
+
+def _conditions(where: Mapping[str, Any]) -> dict[str, Any]:
+    """What a resumed run must share with the interrupted one to be equal bit for bit."""
+    return {**where.get("packages", {}), "threads": where.get("threads"), "machine": where.get("machine")}
 
 
 def _threads() -> int | None:

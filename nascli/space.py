@@ -12,18 +12,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations, product
-from math import comb
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import numpy.typing as npt
+from math import comb, prod
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nascli.errors import ArtifactError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from torch import Tensor
 
-Archs = npt.NDArray[np.int64]
+Archs: TypeAlias = "npt.NDArray[np.int64]"
 
 MAX_STATES = 2**20
 
@@ -190,11 +189,13 @@ class Space:
         return tuple(self._group(tuple(positions)) for positions in members.values())
 
     def _group(self, positions: tuple[int, ...]) -> Group:
+        import numpy as np
+
         sizes = [self.sizes[i] for i in positions]
-        if np.prod([float(size) for size in sizes]) > MAX_STATES:
+        if prod(sizes) > MAX_STATES:
             labels = ", ".join(self.decisions[i].label for i in positions)
             raise UsageError(f"search space '{self.name}': the nested decisions {labels} have too many joint states")
-        states = np.zeros((int(np.prod(sizes)), len(self.decisions)), dtype=np.int64)
+        states = np.zeros((prod(sizes), len(self.decisions)), dtype=np.int64)
         states[:, list(positions)] = list(product(*map(range, sizes)))
         return Group(positions, np.unique(self.canonical(states)[:, list(positions)], axis=0))
 
@@ -208,6 +209,8 @@ class Space:
 
     def canonical(self, archs: Archs) -> Archs:
         """Architectures (n, d) or (d,) with every index that changes nothing set to 0."""
+        import numpy as np
+
         result = np.array(archs, dtype=np.int64)
         for i, d in enumerate(self.decisions):
             if d.active_if is not None:
@@ -217,6 +220,8 @@ class Space:
         return result
 
     def _exists(self, position: int, archs: Archs) -> npt.NDArray[np.bool_]:
+        import numpy as np
+
         active_if = self.decisions[position].active_if
         if active_if is None:
             return np.ones(archs.shape[:-1], dtype=np.bool_)
@@ -233,6 +238,8 @@ class Space:
         Raises:
             ArtifactError: wrong dtype, shape or index, with the decision and its range named.
         """
+        import numpy as np
+
         array = np.asarray(archs)
         if array.dtype.kind not in "iu":
             raise ArtifactError(f"an architecture holds whole numbers, found dtype {array.dtype}")

@@ -7,9 +7,7 @@ from typing import Annotated
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.component import Kind, Reference
 from nascli.config import Config, option, shared
-from nascli.cost.table import to_table
 from nascli.run import Run
-from nascli.search_space.base import record_of
 from nascli.stage import stage
 
 
@@ -31,6 +29,9 @@ class BuildLutConfig(Config):
 )
 def build_lut(config: BuildLutConfig, run: Run) -> LookupTable:
     """Measure what each candidate block of a search space costs, and write the lookup table."""
+    from nascli.cost.table import to_table
+    from nascli.search_space.base import record_of
+
     space = config.search_space.build()
     costs = space.lookup_table([meter.build() for meter in config.meters])
     return LookupTable(to_table(costs), space=record_of(config.search_space, space.space))

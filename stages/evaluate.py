@@ -10,9 +10,8 @@ from nascli.artifacts.report import Report
 from nascli.component import Kind, Reference
 from nascli.config import shared
 from nascli.run import Run
-from nascli.search_space.base import realise
 from nascli.stage import stage
-from nascli.training_agent.base import Engines, Setup
+from nascli.training_agent.settings import Engines
 
 
 class EvaluateConfig(Engines):
@@ -35,6 +34,8 @@ class EvaluateConfig(Engines):
 )
 def evaluate(config: EvaluateConfig, run: Run, model: Model, lut: LookupTable | None) -> Report:
     """Evaluate a retrained network on the test set, which no other stage touches."""
+    from nascli.search_space.base import realise
+    from nascli.training_agent.base import Setup
     from nascli.training_agent.jobs import evaluate
 
     records = {role: artifact.space for role, artifact in (("model", model), ("lut", lut)) if artifact}

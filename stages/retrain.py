@@ -13,9 +13,8 @@ from nascli.component import Kind, Reference
 from nascli.config import shared
 from nascli.errors import UsageError
 from nascli.run import Run
-from nascli.search_space.base import realise
 from nascli.stage import stage
-from nascli.training_agent.base import Setup, Training
+from nascli.training_agent.settings import Training
 
 
 class RetrainConfig(Training):
@@ -47,6 +46,8 @@ class RetrainConfig(Training):
 )
 def retrain(config: RetrainConfig, run: Run, arch: Architecture, init: SupernetCheckpoint | None) -> Model:
     """Train one architecture from scratch, or from the weights it inherits from a supernet."""
+    from nascli.search_space.base import realise
+    from nascli.training_agent.base import Setup
     from nascli.training_agent.jobs import Recipe, retrain
 
     records = {} if arch.is_external else {"arch": arch.space}

@@ -11,11 +11,9 @@ from nascli.artifacts.lookup_table import LookupTable
 from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.component import Kind, Reference
 from nascli.config import option, run_option, shared
-from nascli.cost.constraint import Constraint
 from nascli.run import Run
-from nascli.search_space.base import realise
 from nascli.stage import stage
-from nascli.training_agent.base import Engines, EvaluatorInputs, Setup
+from nascli.training_agent.settings import Engines
 
 
 class SearchConfig(Engines):
@@ -51,6 +49,9 @@ def search(
     config: SearchConfig, run: Run, lut: LookupTable | None, supernet: SupernetCheckpoint | None
 ) -> Architecture:
     """Search for the best architecture that meets the constraints."""
+    from nascli.cost.constraint import Constraint
+    from nascli.search_space.base import realise
+    from nascli.training_agent.base import EvaluatorInputs, Setup
     from nascli.training_agent.searching import Search, run_search
 
     records = {role: artifact.space for role, artifact in (("lut", lut), ("supernet", supernet)) if artifact}

@@ -8,9 +8,8 @@ from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.component import Kind, Reference
 from nascli.config import option, shared
 from nascli.run import Run
-from nascli.search_space.base import record_of
 from nascli.stage import stage
-from nascli.training_agent.base import Setup, Training
+from nascli.training_agent.settings import Training
 
 
 class TrainSupernetConfig(Training):
@@ -37,6 +36,8 @@ class TrainSupernetConfig(Training):
 )
 def train_supernet(config: TrainSupernetConfig, run: Run) -> SupernetCheckpoint:
     """Train a supernet: all architectures of a search space at once, sharing their weights."""
+    from nascli.search_space.base import record_of
+    from nascli.training_agent.base import Setup
     from nascli.training_agent.jobs import train_supernet
 
     space = config.search_space.build()

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Self
 
 from nascli.artifacts.base import FORMATS, Artifact
 from nascli.artifacts.header import Header, SpaceRecord
 from nascli.errors import ArtifactError
 from nascli.space import Space
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Architecture(Artifact[Choice]):
     made_by = "nascli search -c CONFIG --supernet supernet.pt -o arch.npy"
 
     def pack(self, payload: Choice) -> dict[str, npt.NDArray[np.int64]]:
+        import numpy as np
+
         return {"arch": np.array(payload.arch, dtype=np.int64)}
 
     def unpack(self, content: Mapping[str, Any], space: Space | None) -> Choice:
@@ -56,6 +59,8 @@ class Architecture(Artifact[Choice]):
         Raises:
             ArtifactError: something else than whole numbers with commas.
         """
+        import numpy as np
+
         try:
             return cls._external(np.array([int(part) for part in text.split(",")]), None)
         except (ValueError, OverflowError):

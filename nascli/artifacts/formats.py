@@ -11,16 +11,16 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Protocol
-
-import numpy as np
-import numpy.typing as npt
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from nascli.artifacts.files import atomic_write, canonical_json, sha256
 from nascli.artifacts.header import Entry, Header
 from nascli.errors import ArtifactError
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Array: TypeAlias = "npt.NDArray[Any]"
 
 MAX_HEADER_BYTES = 64 * 2**20
 MAX_CONTENT_BYTES = 2 * 2**30
@@ -44,6 +44,8 @@ class Format(Protocol):
 
 def array_manifest(content: Mapping[str, Array]) -> tuple[Entry, ...]:
     """The manifest of named numpy arrays."""
+    import numpy as np
+
     return tuple(
         Entry(name=name, dtype=str(array.dtype), shape=array.shape, sha256=sha256(np.ascontiguousarray(array).data))
         for name, array in sorted(content.items())
@@ -73,6 +75,8 @@ class NpyFormat:
         return array_manifest(content)
 
     def write(self, path: Path, header: Header, content: Mapping[str, Array]) -> None:
+        import numpy as np
+
         def save(stream: IO[bytes]) -> None:
             np.save(stream, content["arch"], allow_pickle=False)
             np.save(stream, np.frombuffer(header.to_bytes(), dtype=np.uint8), allow_pickle=False)
@@ -90,6 +94,8 @@ class NpyFormat:
 
 
 def _read_array(stream: IO[bytes], path: Path) -> Array:
+    import numpy as np
+
     start = stream.tell()
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -140,6 +146,7 @@ class Hdf5Format:
 
     def write(self, path: Path, header: Header, content: Mapping[str, Array]) -> None:
         import h5py
+        import numpy as np
 
         buffer = io.BytesIO()
         with h5py.File(buffer, "w") as file:

@@ -19,7 +19,7 @@ FORMAT = "nascli"
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class SpaceRecord(_Record):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from nascli.artifacts.base import Artifact
 from nascli.artifacts.files import canonical_json
 from nascli.errors import ArtifactError
 from nascli.space import Archs, Space
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,8 @@ class History(Artifact[Trials]):
     conventions = {"accuracy": "share of validation images, 0 to 1", "loss": "mean per validation image"}
 
     def pack(self, payload: Trials) -> dict[str, npt.NDArray[Any]]:
+        import numpy as np
+
         errors = canonical_json({str(row): text for row, text in payload.errors.items()})
         columns = {name: getattr(payload, name) for name in ("archs", "accuracy", "loss", "images")}
         costs = {f"costs/{name}": values for name, values in payload.costs.items()}

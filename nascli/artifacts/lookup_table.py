@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nascli.artifacts.base import Artifact
 from nascli.errors import ArtifactError
 from nascli.space import Space
 
-Values = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Values: TypeAlias = "npt.NDArray[Any]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +53,8 @@ class LookupTable(Artifact[Table]):
     }
 
     def pack(self, payload: Table) -> dict[str, Values]:
+        import numpy as np
+
         content: dict[str, Values] = {}
         facts = {}
         for name, column in payload.columns.items():

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.base import Artifact
 from nascli.artifacts.header import Header
@@ -90,6 +88,8 @@ def _architecture(artifact: Architecture) -> Iterator[View]:
 
 
 def _history(artifact: History) -> Iterator[View]:
+    import numpy as np
+
     trials = artifact.payload
     best = np.lexsort((trials.loss, -trials.accuracy))[:10]
     rows: list[list[object]] = [

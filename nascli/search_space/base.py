@@ -14,7 +14,7 @@ from nascli.artifacts.header import SpaceRecord
 from nascli.component import Component, Reference, installed, resolve
 from nascli.cost.meter import Meter
 from nascli.cost.model import CostModel
-from nascli.errors import ComponentError
+from nascli.errors import ComponentError, UsageError
 from nascli.space import Space
 
 if TYPE_CHECKING:
@@ -86,8 +86,11 @@ def realise(reference: Reference | None, records: Mapping[str, SpaceRecord]) -> 
     Raises:
         Mismatch: an input is of another space.
         ComponentError: the inputs' space is the user's own, and the settings do not name its file.
+        UsageError: neither settings nor inputs name a search space.
     """
     if reference is None:
+        if not records:
+            raise UsageError("nothing names a search space", hint="name it: --search-space NAME")
         reference = _installed(*records.items())
     found: SearchSpace = reference.build()
     for role, record in records.items():
@@ -103,6 +106,6 @@ def _installed(first: tuple[str, SpaceRecord], *others: Any) -> Reference:
         raise ComponentError(
             f"--{role} was made with the search space '{record.use}'{digest}, which is not installed",
             why="files of others never make nascli import code; only what you name is imported",
-            hint=f"name it: --search-space ./{record.use}",
+            hint=f"name it: --search-space {'./' if record.source else ''}{record.use}",
         )
     return resolve("search_space", {"use": record.use, **record.options})

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation, SqueezeExcitation
 
+from nascli.config import closest
 from nascli.errors import UsageError
 from nascli.search_space.chain import Placed
 
@@ -23,10 +24,22 @@ ACTIVATIONS: Mapping[str, Callable[..., nn.Module]] = {
 }
 
 
+def _activation(name: str) -> Callable[..., nn.Module]:
+    if name not in ACTIVATIONS:
+        raise ValueError(f"there is no activation '{name}'" + closest(name, ACTIVATIONS))
+    return ACTIVATIONS[name]
+
+
+def _odd(kernel: int) -> int:
+    if kernel % 2 == 0:
+        raise ValueError(f"kernel {kernel} is even; only odd ones keep the size of the map")
+    return kernel
+
+
 def conv(in_channels: int, out_channels: int, stride: int, *, kernel: int, activation: str = "relu6") -> nn.Module:
     """Convolution, BatchNorm, activation."""
     block: nn.Module = Conv2dNormActivation(
-        in_channels, out_channels, kernel, stride, activation_layer=ACTIVATIONS[activation]
+        in_channels, out_channels, _odd(kernel), stride, activation_layer=_activation(activation)
     )
     return block
 
@@ -47,11 +60,11 @@ class InvertedResidual(nn.Module):
     ) -> None:
         super().__init__()
         width = in_channels * expansion
-        act = ACTIVATIONS[activation]
+        act = _activation(activation)
         layers: list[nn.Module] = []
         if expansion != 1:
             layers.append(Conv2dNormActivation(in_channels, width, 1, activation_layer=act))
-        layers.append(Conv2dNormActivation(width, width, kernel, stride, groups=width, activation_layer=act))
+        layers.append(Conv2dNormActivation(width, width, _odd(kernel), stride, groups=width, activation_layer=act))
         if se:
             layers.append(SqueezeExcitation(width, max(1, in_channels // 4)))
         layers.append(Conv2dNormActivation(width, out_channels, 1, activation_layer=None))
@@ -90,6 +103,8 @@ def skip(in_channels: int, out_channels: int, stride: int) -> nn.Module:
 
 def global_average(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     """(N, C, H, W) → (N, C, 1, 1)."""
+    if in_channels != out_channels:
+        raise ValueError(f"pooling keeps the channels, it cannot make {out_channels} of {in_channels}")
     return nn.AdaptiveAvgPool2d(1)
 
 
@@ -111,14 +126,15 @@ def build(placed: Placed) -> nn.Module:
     """The module of a block in its place.
 
     Raises:
-        UsageError: no such block, or options that it does not have.
+        UsageError: no such operation, or options that it does not take.
     """
-    if placed.block.op not in BUILDERS:
-        raise UsageError(f"no block is called '{placed.block.op}'; known: {', '.join(BUILDERS)}")
+    block, where = placed.block, f"{placed.where}, block '{placed.block.name}'"
+    if block.op not in BUILDERS:
+        raise UsageError(f"{where}: there is no operation '{block.op}'" + closest(block.op, BUILDERS))
     try:
-        return BUILDERS[placed.block.op](placed.in_channels, placed.out_channels, placed.stride, **placed.block.options)
-    except TypeError as error:
-        raise UsageError(f"block '{placed.block.name}' ({placed.block.op}): {error}") from None
+        return BUILDERS[block.op](placed.in_channels, placed.out_channels, placed.stride, **block.options)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{where} ({block.op}): {error}") from None
 
 
 def sequence(placed: Sequence[Placed]) -> nn.Sequential:

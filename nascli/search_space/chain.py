@@ -63,13 +63,14 @@ class Macro:
 
 @dataclass(frozen=True)
 class Placed:
-    """A block where it stands: its channels, its stride, and the (C, H, W) that reaches it."""
+    """A block where it stands: its channels, its stride, the (C, H, W) that reaches it; `where` is for people."""
 
     block: Block
     in_channels: int
     out_channels: int
     stride: int
     input_shape: Shape
+    where: str = ""
 
 
 class ChainSpace(SearchSpace):
@@ -93,9 +94,14 @@ class ChainSpace(SearchSpace):
             Decision(f"layer_{i:02d}", tuple(block.name for block in self.candidates(layer)))
             for i, layer in enumerate(self._macro.search)
         )
-        details = {"macro": asdict(self._macro), "blocks": [asdict(block) for block in self.micro_cfg()]}
-        plain = _lists(details)
-        return Space(type(self).__name__, decisions, self.config.input_shape, self.config.classes, plain)
+        details = _lists({"macro": asdict(self._macro), "blocks": self._blocks()})
+        return Space(type(self).__name__, decisions, self.config.input_shape, self.config.classes, details)
+
+    def _blocks(self) -> list[Any]:
+        """The candidates as data: one list for all layers, or one a layer where they differ."""
+        common = [asdict(block) for block in self.micro_cfg()]
+        layers = [[asdict(block) for block in self.candidates(layer)] for layer in self._macro.search]
+        return common if all(layer == common for layer in layers) else layers
 
     @cached_property
     def _macro(self) -> Macro:
@@ -112,9 +118,10 @@ class ChainSpace(SearchSpace):
         shape = _after(self.first, self.config.input_shape)
         result = []
         for i, layer in enumerate(self._macro.search):
-            _check(f"layer_{i:02d}", layer.in_channels, layer.stride, shape)
+            where = f"layer_{i:02d}"
+            _check(where, layer.in_channels, layer.stride, shape)
             size = (layer.in_channels, layer.out_channels, layer.stride)
-            result.append(tuple(Placed(block, *size, shape) for block in self.candidates(layer)))
+            result.append(tuple(Placed(block, *size, shape, where) for block in self.candidates(layer)))
             shape = _after(result[-1][:1], shape)
         return tuple(result)
 
@@ -126,7 +133,7 @@ class ChainSpace(SearchSpace):
     def _fixed(self, stages: Sequence[Stage], shape: Shape) -> Iterator[Placed]:
         for stage in stages:
             _check(stage.block.name, stage.in_channels, stage.stride, shape)
-            placed = Placed(stage.block, stage.in_channels, stage.out_channels, stage.stride, shape)
+            placed = Placed(stage.block, stage.in_channels, stage.out_channels, stage.stride, shape, "fixed part")
             shape = _after([placed], shape)
             yield placed
 
@@ -201,7 +208,7 @@ def _after(placed: Sequence[Placed], shape: Shape) -> Shape:
 def _check(where: str, in_channels: int, stride: int, shape: Shape) -> None:
     if in_channels != shape[0]:
         raise UsageError(f"{where} expects {in_channels} channels, but {shape[0]} reach it")
-    if stride > min(shape[1:]):
+    if not 1 <= stride <= min(shape[1:]):
         raise UsageError(f"{where} has stride {stride}, but a map of {shape[1]} × {shape[2]} reaches it")
 
 

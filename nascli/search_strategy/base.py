@@ -129,5 +129,5 @@ class AskTell(SearchStrategy):
 
 
 def _winner(problem: SearchProblem, tried: Sequence[tuple[Archs, Score]]) -> Outcome:
-    archs = np.array([arch for arch, _ in tried], dtype=np.int64).reshape(len(tried), -1)
+    archs = np.array([arch for arch, _ in tried], dtype=np.int64).reshape(len(tried), len(problem.space.decisions))
     return Outcome(archs[problem.order(archs, [score for _, score in tried])])

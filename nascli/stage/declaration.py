@@ -7,7 +7,7 @@ and the artifact that it returns.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -89,10 +89,15 @@ class Plugin:
     error: str = ""
 
 
-def installed_stages() -> list[Plugin]:
-    """All installed stages in the order of the pipeline; one that fails to import is kept with its reason."""
-    points = sorted(entry_points(group="nascli.stages"), key=lambda p: (_rank(p.name), p.name))
-    return [_plugin(point) for point in {point.name: point for point in points}.values()]
+def stage_names() -> list[str]:
+    """The names of all installed stages in the order of the pipeline; nothing is imported."""
+    return sorted({point.name for point in entry_points(group="nascli.stages")}, key=lambda name: (_rank(name), name))
+
+
+def installed_stages(names: Collection[str] | None = None) -> list[Plugin]:
+    """The installed stages, or the named ones of them; one that fails to import is kept with its reason."""
+    points = {point.name: point for point in entry_points(group="nascli.stages")}
+    return [_plugin(points[name]) for name in stage_names() if names is None or name in names]
 
 
 def _rank(name: str) -> int:

@@ -5,54 +5,20 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nascli.component import Component, Reference
-from nascli.config import Config, run_option
 from nascli.dataflow.base import Dataflow
 from nascli.run import Run
 from nascli.search_strategy.base import Need, Score
+from nascli.training_agent.settings import Engines
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from nascli.artifacts.supernet import SupernetCheckpoint
-    from nascli.engine import Engine
     from nascli.search_space.base import SearchSpace
     from nascli.space import Archs
-
-
-class Engines(Config):
-    """Where and how exactly to compute."""
-
-    accelerator: Literal["auto", "cpu", "cuda", "mps"] = run_option("auto", description="where to compute")
-    precision: Literal["32", "bf16", "fp16"] = Field(
-        "32", description="precision of forwards and losses", json_schema_extra={"shared": True}
-    )
-
-    threads: int = run_option(0, ge=0, description="threads of the CPU; 0: as many as torch takes")
-
-    def engine(self) -> Engine:
-        """The engine; imports torch."""
-        from nascli.engine import Engine
-
-        return Engine(self.accelerator, self.precision, self.threads)
-
-
-class Training(Engines):
-    """How weights are trained."""
-
-    epochs: int = Field(30, ge=1, description="how many times the training images are seen")
-    optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd with Nesterov momentum, or adamw")
-    learning_rate: float = Field(0.1, gt=0, description="after warm-up; it falls to 0 on a cosine")
-    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
-    weight_decay: float = Field(4e-5, ge=0, description="of weights; BatchNorm and biases have none")
-    warmup_epochs: float = Field(1.0, ge=0, description="epochs in which the learning rate rises linearly")
-    clip_grad: float | None = Field(5.0, gt=0, description="largest norm of the gradient; null: not clipped")
-    checkpoint_steps: int = run_option(0, ge=0, description="steps between checkpoints; 0: by time alone")
-    checkpoint_minutes: float = run_option(2.0, gt=0, description="minutes between checkpoints")
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,11 @@ from nascli.dataflow.base import Batch, Dataflow
 from nascli.engine import Engine
 from nascli.errors import UsageError
 from nascli.search_space.base import SearchSpace
-from nascli.training_agent.base import Engines, Setup, Training
+from nascli.training_agent.base import Setup
 from nascli.training_agent.loop import Mix, Trainer
 from nascli.training_agent.scoring import predict
 from nascli.training_agent.searching import costs_of
+from nascli.training_agent.settings import Engines, Training
 from nascli.training_strategy.base import Pass, TrainingStrategy, Update, Updates
 
 
@@ -125,7 +126,7 @@ def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, l
     report |= {"architecture": list(trained.arch), **costs}
     if lut is not None:
         report["table"] = _predicted(space, lut, trained.arch)
-    return Evaluation(report, _latency(network.cpu(), shape))
+    return Evaluation(report, _latency(network.cpu(), shape, lut))
 
 
 def _predicted(space: SearchSpace, lut: LookupTable, arch: Sequence[int]) -> dict[str, Any]:
@@ -134,6 +135,9 @@ def _predicted(space: SearchSpace, lut: LookupTable, arch: Sequence[int]) -> dic
     return {name: costs.total(name, vector)[0].item() for name in costs.metrics}
 
 
-def _latency(network: nn.Module, shape: tuple[int, ...]) -> Mapping[str, Any]:
-    meter = Latency()
-    return {"latency_ms": meter.measure(network, shape), **meter.notes()}
+def _latency(network: nn.Module, shape: tuple[int, ...], lut: LookupTable | None) -> Mapping[str, Any]:
+    """Measured under the conditions of the table, where it has latencies."""
+    notes = lut.metrics.get(Latency.metric, {}) if lut is not None else {}
+    conditions = {name: notes[name] for name in Latency.Config.model_fields if name in notes}
+    meter = Latency(Latency.Config(**conditions))
+    return {Latency.metric: meter.measure(network, shape), **meter.notes()}

@@ -14,8 +14,9 @@ from nascli.artifacts.checkpoint import Checkpoint, Progress
 from nascli.console import Bar
 from nascli.dataflow.base import Batch
 from nascli.errors import RunFailed
-from nascli.training_agent.base import Setup, Training
-from nascli.training_agent.optimisation import optimizer_of, schedule_of
+from nascli.training_agent.base import Setup
+from nascli.training_agent.optimisation import optimizer_of, restore_optimizer, schedule_of
+from nascli.training_agent.settings import Training
 from nascli.training_agent.streams import Stream
 from nascli.training_agent.tally import Tally
 from nascli.training_agent.updates import Updater
@@ -161,7 +162,7 @@ class Trainer:
             "ema": self.ema.state_dict() if self.ema is not None else None,
             "tally": self.tally.state_dict(),
         }
-        self.run.checkpoint(self.run.complete(Checkpoint(Progress(self.step, state))))
+        self.run.checkpoint(Checkpoint(Progress(self.step, state)))
         self.run.log(event="checkpoint", step=self.step)
         self.run.stop_if_asked()
 
@@ -174,7 +175,7 @@ class Trainer:
         self.module.load_state_dict(state["module"])
         self.updater.criterion.load_state_dict(state["criterion"])
         for name, optimizer in self.updater.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
+            restore_optimizer(optimizer, state["optimizers"][name])
         self.schedule.load_state_dict(state["schedule"])
         self.engine.scaler.load_state_dict(state["scaler"])
         self.strategy.load_state_dict(state["strategy"])

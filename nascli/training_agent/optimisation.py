@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 
 from nascli.engine import Engine
-from nascli.training_agent.base import Training
+from nascli.training_agent.settings import Training
 
 
 def optimizer_of(modules: Sequence[nn.Module], options: Training, engine: Engine) -> torch.optim.Optimizer:
@@ -25,6 +26,18 @@ def optimizer_of(modules: Sequence[nn.Module], options: Training, engine: Engine
         return torch.optim.AdamW(groups, lr=options.learning_rate, fused=fused)
     momentum = options.momentum
     return torch.optim.SGD(groups, lr=options.learning_rate, momentum=momentum, nesterov=momentum > 0, fused=fused)
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Load a `state_dict`, each tensor in the layout of its parameter.
+
+    Checkpoints hold contiguous tensors; fused optimisers pair a parameter with its momentum by place in memory.
+    """
+    optimizer.load_state_dict(dict(state))
+    for parameter, slots in optimizer.state.items():
+        for name, value in slots.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                slots[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def schedule_of(optimizer: torch.optim.Optimizer, options: Training, steps_per_epoch: int) -> LRScheduler:

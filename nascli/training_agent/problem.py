@@ -106,7 +106,7 @@ class Problem:
         if not known:
             self._run.log(event="score", evaluated=len(self._scores), architecture=compact(archs[-1]))
             if self._run.checkpoint_due(self._budget.checkpoint_minutes):
-                self._run.checkpoint(self._run.complete(self.history()))
+                self._run.checkpoint(self.history())
         self._run.stop_if_asked()
 
     def order(self, archs: Archs, scores: Sequence[Score]) -> npt.NDArray[np.int64]:

@@ -38,8 +38,8 @@ class TableEvaluator(Evaluator):
 
         try:
             raw = self.config.path.read_bytes()
-            self._table: dict[str, Any] = json.loads(raw)
-        except (OSError, ValueError) as error:
+            self._table: dict[str, Any] = dict(json.loads(raw))
+        except (OSError, ValueError, TypeError) as error:
             raise ConfigError(f"cannot read the benchmark {self.config.path}", why=str(error)[:200]) from None
         return {"benchmark": sha256(raw)}
 
