@@ -33,7 +33,7 @@ def check(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests but the benchmarks."""
-    python(session, "-m", "pytest", "-n", "2", *session.posargs, OMP_NUM_THREADS="1")
+    python(session, "-m", "pytest", "-n", "2", "--dist", "loadscope", *session.posargs, OMP_NUM_THREADS="1")
 
 
 @nox.session

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # From a data set and a limit to a retrained, evaluated network: five commands, five files.
-#   bash examples/quickstart.sh [FOLDER]        (default: out/quickstart)
+#   bash examples/quickstart.sh [FOLDER [OPTIONS]]      (default: out/quickstart)
+# OPTIONS go to every stage, for example: --set retrain.epochs=60. What is current is kept, the rest is made anew.
 # Uses the active virtual environment, or makes .venv and installs nascli there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,11 +15,11 @@ PATH=$VIRTUAL_ENV/bin:$PATH
 
 out=${1:-out/quickstart}
 mkdir -p "$out"
-yaml=examples/quickstart.yaml
+options=(-c examples/quickstart.yaml --skip-if-current "${@:2}")
 
-lut=$(nascli build-lut           -c $yaml                                    -o "$out/lut.h5"      -q --force)
-supernet=$(nascli train-supernet -c $yaml                                    -o "$out/supernet.pt" -q --force)
-arch=$(nascli search             -c $yaml --lut "$lut" --supernet "$supernet" -o "$out/arch.npy"    -q --force)
-model=$(nascli retrain           -c $yaml --arch "$arch"                     -o "$out/model.pt"    -q --force)
-nascli evaluate                  -c $yaml --model "$model" --lut "$lut"      -o "$out/report.json"    --force
+lut=$(nascli build-lut           "${options[@]}"                                     -o "$out/lut.h5"      -q)
+supernet=$(nascli train-supernet "${options[@]}"                                     -o "$out/supernet.pt" -q)
+arch=$(nascli search             "${options[@]}" --lut "$lut" --supernet "$supernet" -o "$out/arch.npy"    -q)
+model=$(nascli retrain           "${options[@]}" --arch "$arch"                      -o "$out/model.pt"    -q)
+nascli evaluate                  "${options[@]}" --model "$model" --lut "$lut"       -o "$out/report.json"
 nascli inspect --lineage "$out/report.json"

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import shlex
 import sys
-from collections.abc import Collection
+from argparse import ArgumentParser
+from collections.abc import Collection, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nascli import __version__
-from nascli.commands.stage_command import add_stage
+from nascli.commands.stage_command import add_stage, epilog, escaped
+from nascli.config import read_document
 from nascli.console import out
 from nascli.errors import Interrupted, NascliError, UsageError
-from nascli.stage import installed_stages, stage_names
+from nascli.stage import chosen_packages, installed_stages, packages_of, stage_names
 
 HELP = """One-shot neural architecture search, a command per stage and a file per result.
 
@@ -23,7 +27,13 @@ Exit codes: 0 done, 1 a bug, 2 usage or configuration, 3 an artifact is missing,
 4 no architecture meets the constraint, 5 the run failed, 130 interrupted (go on with --resume).
 """
 
-COMMANDS = {"inspect": "nascli.commands.inspect:inspect", "list": "nascli.commands.list:list_components"}
+COMMANDS = {  # name → panel of the help page, function
+    "init": ("Components", "nascli.commands.init:init"),
+    "scaffold": ("Components", "nascli.commands.scaffold:scaffold_component"),
+    "list": ("Components", "nascli.commands.list:list_components"),
+    "inspect": ("Inspect", "nascli.commands.inspect:inspect"),
+    "doctor": ("Inspect", "nascli.commands.doctor:doctor"),
+}
 
 
 def _version(value: bool) -> None:
@@ -32,8 +42,11 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-def build_app(only: Collection[str] | None = None) -> typer.Typer:
-    """The command line, with all commands or with some; imports neither torch nor h5py."""
+def build_app(only: Collection[str] | None = None, packages: Mapping[str, str] | None = None) -> typer.Typer:
+    """The command line, with all commands or with some; imports neither torch nor h5py.
+
+    `packages`: stage name → package, for stages that several packages have.
+    """
     app = typer.Typer(
         no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich", add_completion=True
     )
@@ -44,19 +57,37 @@ def build_app(only: Collection[str] | None = None) -> typer.Typer:
     ) -> None:
         pass
 
-    for plugin in installed_stages(only):
+    for plugin in installed_stages(only, packages):
         add_stage(app, plugin)
-    for name, target in COMMANDS.items():
+    for name, (panel, target) in COMMANDS.items():
         if only is None or name in only:
-            module, _, function = target.partition(":")
-            app.command(name, rich_help_panel="Inspect")(getattr(import_module(module), function))
+            _add_command(app, name, panel, target)
     return app
+
+
+def _add_command(app: typer.Typer, name: str, panel: str, target: str) -> None:
+    """A command from its function's docstring and, if there are any, its module's EXAMPLES."""
+    path, _, attribute = target.partition(":")
+    module = import_module(path)
+    function, examples = getattr(module, attribute), getattr(module, "EXAMPLES", ())
+    text = escaped(inspect.getdoc(function) or "")
+    app.command(name, help=text, epilog=epilog(examples), rich_help_panel=panel)(function)
 
 
 def _called(arguments: list[str]) -> list[str] | None:
     """The command that is called, if it is one: only that is imported then."""
     known = {*stage_names(), *COMMANDS}
     return arguments[:1] if arguments and arguments[0] in known else None
+
+
+def _packages(called: list[str] | None, arguments: list[str]) -> dict[str, str]:
+    """What the YAML says about whose stage to take; read only when several packages have the one that is called."""
+    if called is None or len(packages_of(called[0])) < 2:
+        return {}
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config", "-c", type=Path, nargs="?")
+    file = parser.parse_known_args(arguments)[0].config
+    return chosen_packages(read_document(file)) if file else {}
 
 
 def main() -> None:
@@ -67,7 +98,9 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line on `arguments`; the exit code."""
     try:
-        code = build_app(_called(arguments))(arguments, prog_name="nascli", standalone_mode=False)
+        called = _called(arguments)
+        app = build_app(called, _packages(called, arguments))
+        code = app(arguments, prog_name="nascli", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except NascliError as error:
         _maybe_raise()

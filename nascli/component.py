@@ -121,32 +121,55 @@ def resolve(kind: str, value: Any, origin: Origin | None = None) -> Reference:
     return Reference(kind, use, cls, validate(cls.Config, options, origin), source)
 
 
-def installed(kind: str) -> dict[str, EntryPoint]:
-    """The installed components of a kind, by name, none of them imported.
+def claims(group: str) -> dict[str, list[EntryPoint]]:
+    """The entry points of a group by name, none of them imported; more than one where packages claim one name."""
+    found: dict[str, list[EntryPoint]] = {}
+    for point in sorted(entry_points(group=group), key=lambda point: (point.name, owner(point))):
+        found.setdefault(point.name, []).append(point)
+    return found
+
+
+def owner(point: EntryPoint) -> str:
+    """The package that an entry point comes from."""
+    return point.dist.name if point.dist else point.value
+
+
+def find_class(kind: str, use: str) -> type[Component]:
+    """The class behind a reference, whatever options it has.
 
     Raises:
-        ComponentError: two distributions claim one name.
+        ComponentError: unknown name, a module that does not import, a class of the wrong base.
     """
-    found: dict[str, EntryPoint] = {}
-    for point in sorted(entry_points(group=f"nascli.{kind}"), key=lambda point: point.name):
-        other = found.setdefault(point.name, point)
-        if other.value != point.value:
-            owners = " and ".join(sorted({(p.dist.name if p.dist else p.value) for p in (other, point)}))
-            raise ComponentError(f"two packages claim the {kind} '{point.name}': {owners}", hint="uninstall one")
-    return found
+    return _load(kind, use, Path())[0]
+
+
+def installed(kind: str) -> dict[str, list[EntryPoint]]:
+    """The installed components of a kind, by name, none of them imported; see `claims`."""
+    return claims(f"nascli.{kind}")
+
+
+def _entry_point(kind: str, use: str) -> EntryPoint:
+    names = installed(kind)
+    if use not in names:
+        raise ComponentError(
+            f"no {kind} is called '{use}'" + closest(use, names),
+            hint=f"a class of your own: {{use: ./file.py:Class}}; what there is: nascli list {kind}",
+        )
+    point, *others = names[use]
+    if others:
+        owners = " and ".join(map(owner, names[use]))
+        raise ComponentError(
+            f"{len(names[use])} packages claim the {kind} '{use}': {owners}",
+            hint=f"name the class itself: {' or '.join(point.value for point in names[use])}",
+        )
+    return point
 
 
 def _load(kind: str, use: str, base: Path) -> tuple[type[Component], str | None]:
     target, colon, attribute = use.rpartition(":")
     source: str | None = None
     if not colon:
-        names = installed(kind)
-        if use not in names:
-            raise ComponentError(
-                f"no {kind} is called '{use}'" + closest(use, names),
-                hint=f"a class of your own: {{use: ./file.py:Class}}; what there is: nascli list {kind}",
-            )
-        found = _guarded(f"{kind} '{use}'", names[use].load)
+        found = _guarded(f"{kind} '{use}'", _entry_point(kind, use).load)
     elif target.startswith((".", "/", "~")) or target.endswith(".py"):
         path = (base / Path(target).expanduser()).resolve()
         module, source = _import_path(path), digest_of(path)

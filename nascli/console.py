@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 Mode = Literal["human", "json", "quiet"]
 
+NARROWEST = 8  # characters a column
+ASCII = str.maketrans("├└│─→", "|`|->")
+
 
 class Out:
     """The one voice of the command line."""
@@ -29,22 +34,28 @@ class Out:
         self.verbose = False
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """A table on stdout; columns that hold numbers alone are aligned right."""
+        """A table on stdout, numbers aligned right; where it is too narrow for one, a block of lines a row."""
+        console = _console(sys.stdout)
+        if console.width < NARROWEST * len(columns):
+            blocks = ("\n".join(f"{c}: {show(v)}" for c, v in zip(columns, row, strict=True)) for row in rows)
+            self.text("\n\n".join((title, *blocks, "")))
+            return
         table = Table(title=Text(title), title_justify="left")
         for i, column in enumerate(columns):
             numeric = bool(rows) and all(_is_number(row[i]) for row in rows)
             table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(show(cell)) for cell in row))
-        _console(sys.stdout).print(table)
+        console.print(table)
 
     def text(self, text: str) -> None:
-        """Plain lines on stdout."""
-        _console(sys.stdout).print(Text(text), soft_wrap=True)
+        """Plain lines on stdout; lines of a tree in ASCII where nothing else can be written."""
+        console = _console(sys.stdout)
+        console.print(Text(text.translate(ASCII) if console.options.ascii_only else text), soft_wrap=True)
 
     def json(self, value: Mapping[str, Any]) -> None:
         """One JSON object on stdout."""
-        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(value) + "\n")
 
     def note(self, text: str) -> None:
         """A line on stderr, in human mode."""
@@ -69,31 +80,50 @@ class Out:
 
     @contextmanager
     def progress(self, what: str, total: int, start: int = 0) -> Iterator[Bar]:
-        """A progress bar on stderr with ETA and a metric; silent unless stderr is a terminal."""
-        live = self.mode == "human" and sys.stderr.isatty() and not os.environ.get("NASCLI_NO_PROGRESS")
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        """Progress on stderr with ETA and a metric: a bar on a terminal, else a line every some seconds.
+
+        Silent in json and quiet mode, and with NASCLI_NO_PROGRESS.
+        """
+        silent = self.mode != "human" or bool(os.environ.get("NASCLI_NO_PROGRESS"))
+        if silent or not sys.stderr.isatty():
+            yield Bar(what, total, start, (lambda text: None) if silent else self.note)
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[metric]}", markup=False),
         )
-        with Progress(*columns, console=_console(sys.stderr), disable=not live, transient=True) as progress:
-            yield Bar(progress, progress.add_task(what, total=total, completed=start, metric=""))
+        metric = TextColumn("{task.fields[metric]}", markup=False)
+        with Progress(*columns, metric, console=_console(sys.stderr), transient=True) as progress:
+            yield LiveBar(progress, progress.add_task(what, total=total, completed=start, metric=""))
 
 
 class Bar:
-    """One progress bar."""
+    """Progress in lines, for logs."""
+
+    every_s = 10.0
+
+    def __init__(self, what: str, total: int, start: int, say: Callable[[str], None]) -> None:
+        self._what, self._total, self._done, self._first, self._say = what, total, start, start, say
+        self._begun = self._said = time.monotonic()
+        self._metric = ""
+
+    def advance(self, metric: str = "", by: int = 1) -> None:
+        """`by` more steps are done; `metric` stands behind them."""
+        self._done += by
+        self._metric = metric or self._metric
+        now = time.monotonic()
+        if now - self._said >= self.every_s and self._done > self._first:
+            left = (now - self._begun) / (self._done - self._first) * (self._total - self._done)
+            self._said = now
+            self._say(f"{self._what} {self._done}/{self._total}, {left:.0f} s left  {self._metric}")
+
+
+class LiveBar(Bar):
+    """A progress bar on a terminal."""
 
     def __init__(self, progress: Progress, task: Any) -> None:
         self._progress, self._task = progress, task
@@ -106,14 +136,14 @@ class Bar:
 
 
 def show(value: object) -> str:
-    """A value for people: at most 5 significant digits, thousands apart."""
+    """A value for people: at most 5 significant digits, thousands apart; control characters are spelt out."""
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: ""}[value]
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:.5g}"
-    return str(value)
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in str(value))
 
 
 def _is_number(value: object) -> bool:
@@ -121,6 +151,8 @@ def _is_number(value: object) -> bool:
 
 
 def _console(stream: TextIO) -> Console:
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
     return Console(file=stream, highlight=False, markup=False, emoji=False)
 
 

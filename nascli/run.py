@@ -18,7 +18,7 @@ from nascli.artifacts.base import Artifact, read_header
 from nascli.artifacts.files import atomic_write
 from nascli.artifacts.header import Header, provenance
 from nascli.console import Bar, out
-from nascli.errors import ConfigError, Interrupted, UsageError
+from nascli.errors import ConfigError, Interrupted, RunFailed, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,14 +72,14 @@ class Run:
         return int(np.random.SeedSequence(stream_seed(self.seed, stream, step)).generate_state(1, np.uint64)[0] >> 1)
 
     def start(self, force: bool = False) -> None:
-        """Prepare the run folder.
+        """Decide what becomes of an unfinished run; with `resume` and `force` it is resumed if it fits, else given up.
 
         Raises:
             UsageError: a checkpoint is there and neither resumed nor given up.
             ConfigError: the checkpoint belongs to other settings or inputs.
         """
         unfinished = self._checkpoints()
-        if unfinished and self.resume:
+        if unfinished and self.resume and not (force and self._changes(read_header(unfinished[0]))):
             self._compare(read_header(unfinished[0]))
         elif unfinished and not force:
             raise UsageError(
@@ -88,16 +88,19 @@ class Run:
         else:
             self.finish()
 
-    def _compare(self, before: Header) -> None:
-        """What was saved went through JSON, so the settings of now do too."""
+    def _changes(self, before: Header) -> list[str]:
+        """What differs from the run that saved `before`; what was saved went through JSON, so what is now does too."""
         digests = ({role: header.digest for role, header in inputs.items()} for inputs in (before.inputs, self.inputs))
         pairs = {"config": (before.config, json.loads(json.dumps(self.config))), "inputs": tuple(digests)}
-        differ = [
+        return [
             f"{section}.{key}"
             for section, (then, now) in pairs.items()
             for key in sorted(then.keys() | now.keys())
             if then.get(key) != now.get(key)
         ]
+
+    def _compare(self, before: Header) -> None:
+        differ = self._changes(before)
         if differ:
             raise ConfigError(
                 f"cannot resume {self.folder}: {', '.join(differ)} changed",
@@ -138,8 +141,11 @@ class Run:
         if not self._opened:
             self._open()
         line = json.dumps({"time": round(time.time(), 3), **fields}, ensure_ascii=False)
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
+        try:
+            with (self.folder / "log.jsonl").open("a", encoding="utf-8") as stream:
+                stream.write(line + "\n")
+        except OSError as error:
+            raise RunFailed(f"cannot write {self.folder}", why=error.strerror or str(error)) from error
 
     def _open(self) -> None:
         """Make the run folder, with the settings in full; not before there is something to put in it."""

@@ -16,7 +16,7 @@ class BuildLutConfig(Config):
 
     search_space: Annotated[Reference, Kind("search_space")] = shared("tiny", description="What can be searched.")
     meters: tuple[Annotated[Reference, Kind("meter")], ...] = option(
-        ("macs", "params"), min_length=1, description="what is measured: macs, params, latency_ms"
+        ("macs", "params"), min_length=1, description="what is measured"
     )
 
 

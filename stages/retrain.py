@@ -61,4 +61,5 @@ def retrain(config: RetrainConfig, run: Run, arch: Architecture, init: SupernetC
     setup = Setup(config.training_agent.build(), config.dataflow.build(), config.criterion, run)
     recipe = Recipe(config.splits, config.ema_decay, config.mixup, config.cutmix)
     trained, summary = retrain(space, chosen.payload.arch, setup, config, recipe, init)
-    return Model(trained, space=record, data=setup.dataflow.describe(), summary=summary)
+    facts = {"architecture": list(chosen.payload.arch)}
+    return Model(trained, space=record, data=setup.dataflow.describe(), summary=summary | facts)

@@ -9,10 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("nascli", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("nascli")
 
 ROOT = Path(__file__).parents[1]
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+Write = Callable[[str, str], Path]
 
 
 @pytest.fixture
@@ -25,3 +30,16 @@ def nascli(tmp_path: Path) -> Command:
         return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
 
     return run
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a text file into the test's folder."""
+
+    def put(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return put

@@ -30,6 +30,7 @@ class Architecture(Artifact[Choice]):
     kind = "architecture"
     suffix = ".npy"
     made_by = "nascli search -c CONFIG --supernet supernet.pt -o arch.npy"
+    contents = {"arch": "int64 (decisions,): the index of the chosen candidate of each decision"}
 
     def pack(self, payload: Choice) -> dict[str, npt.NDArray[np.int64]]:
         import numpy as np

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from nascli import __version__
-from nascli.artifacts.formats import Format, Hdf5Format, JsonFormat, NpyFormat
+from nascli.artifacts.formats import Format, Hdf5Format, JsonFormat, NpyFormat, reading
 from nascli.artifacts.header import DataRecord, Header, SpaceRecord, parse_header
 from nascli.artifacts.torch_format import TorchFormat
 from nascli.errors import ArtifactError, Mismatch
@@ -28,6 +28,9 @@ class Artifact(Generic[P]):
 
     A new artifact is made of its payload (a frozen dataclass); `open` gives one whose payload is read, and
     checked against the digest, when it is first asked for.
+
+    `conventions`: what its numbers count. `contents`: the names in its manifest and what they hold, capitals
+    standing for a part that varies; the reference is made from both.
     """
 
     kind: ClassVar[str]
@@ -35,6 +38,7 @@ class Artifact(Generic[P]):
     made_by: ClassVar[str]
     version: ClassVar[int] = 1
     conventions: ClassVar[Mapping[str, str]] = {}
+    contents: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self,
@@ -74,10 +78,26 @@ class Artifact(Generic[P]):
         if self._payload is None:
             if self.path is None:
                 raise ArtifactError(f"this {self.kind} holds nothing")
-            content = FORMATS[self.suffix].read_content(self.path, self.header)
-            self.check_contents(content)
-            self._payload = self.unpack(content, self.header.space.space() if self.header.space else None)
+            with reading(self.path):
+                content = FORMATS[self.suffix].read_content(self.path, self.header)
+                self.check_contents(content)
+                self._payload = self.unpack(content, self.header.space.space() if self.header.space else None)
         return self._payload
+
+    def check_file(self) -> None:
+        """Compare the file's contents with what the header says of them; torch is not needed.
+
+        Raises:
+            ArtifactError: something differs.
+        """
+        if self.path is None:
+            return
+        form = FORMATS[self.suffix]
+        with reading(self.path):
+            if isinstance(form, TorchFormat):
+                form.check_storage(self.path, self.header)
+            else:
+                self.check_contents(form.read_content(self.path, self.header))
 
     def check_contents(self, content: Any) -> None:
         """Compare the contents with the manifest.
@@ -85,14 +105,16 @@ class Artifact(Generic[P]):
         Raises:
             ArtifactError: something differs; it is named.
         """
-        found = {entry.name: entry for entry in FORMATS[self.suffix].manifest(content)}
+        manifest = FORMATS[self.suffix].manifest(content)
+        if manifest == self.header.manifest:
+            return
+        found = {entry.name: entry for entry in manifest}
         for entry in self.header.manifest:
             if found.pop(entry.name, None) != entry:
                 raise ArtifactError(
                     f"{self.path}: '{entry.name or 'structure'}' differs from what was written (digest)"
                 )
-        if found:
-            raise ArtifactError(f"{self.path}: '{next(iter(found))}' was added after it was written")
+        raise ArtifactError(f"{self.path}: '{next(iter(found), 'order')}' was added after it was written")
 
     def sealed(self) -> Self:
         """Fix manifest and digest from the payload."""
@@ -150,10 +172,11 @@ def read_header(path: Path) -> Header:
         raise ArtifactError(f"{path} is a folder, expected a file")
     if path.suffix not in FORMATS:
         raise ArtifactError(f"{path}: artifacts end in {', '.join(FORMATS)}")
-    raw = FORMATS[path.suffix].read_header(path)
-    if not raw:
-        raise ArtifactError(f"{path}: not a file of nascli (it has no header)")
-    return parse_header(raw, str(path))
+    with reading(path):
+        raw = FORMATS[path.suffix].read_header(path)
+        if not raw:
+            raise ArtifactError(f"{path}: not a file of nascli (it has no header)")
+        return parse_header(raw, str(path))
 
 
 def same_space(expected: Space, found: SpaceRecord, where: str, hint: str = "") -> None:

@@ -25,6 +25,10 @@ class Checkpoint(Artifact[Progress]):
     kind = "checkpoint"
     suffix = ".pt"
     made_by = "a run that was interrupted"
+    contents = {
+        "step": "number: the steps that were done",
+        "state.NAME": "weights, optimisers, moving average, strategy, positions: what the run continues from",
+    }
 
     def pack(self, payload: Progress) -> dict[str, Any]:
         packed: dict[str, Any] = plain(vars(payload))

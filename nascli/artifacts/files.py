@@ -61,7 +61,7 @@ def _remove_leftovers(path: Path) -> None:
     """Remove what writers that were killed left behind; a living writer's file is kept."""
     for leftover in path.parent.glob(f".{_escaped(path.name)}.*.tmp"):
         pid = leftover.name.removesuffix(".tmp").rpartition(".")[2]
-        if pid.isdigit() and not _alive(int(pid)):
+        if pid.isdecimal() and not _alive(int(pid)):
             leftover.unlink(missing_ok=True)
 
 
@@ -72,7 +72,7 @@ def _escaped(name: str) -> str:
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True

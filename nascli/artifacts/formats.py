@@ -115,7 +115,8 @@ class JsonFormat:
         return (Entry(name="report", dtype="json", shape=(len(raw),), sha256=sha256(raw)),)
 
     def write(self, path: Path, header: Header, content: Mapping[str, Any]) -> None:
-        text = json.dumps({"header": header.model_dump(mode="json"), **content}, indent=1, ensure_ascii=False)
+        value = {"header": header.model_dump(mode="json"), **content}
+        text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
         atomic_write(path, lambda stream: _put(stream, text.encode() + b"\n"))
 
     def read_header(self, path: Path) -> bytes:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nascli import __version__
 from nascli.artifacts.files import canonical_json, sha256
-from nascli.errors import ArtifactError
+from nascli.errors import ArtifactError, UsageError
 from nascli.space import Space
 
 FORMAT = "nascli"
@@ -25,35 +25,45 @@ class _Record(BaseModel):
 class SpaceRecord(_Record):
     """The search space: how it was named, and the whole of it as data."""
 
-    use: str
-    options: dict[str, Any]
+    use: str = Field(description="the reference as it was written: a name, or a class in a file")
+    options: dict[str, Any] = Field(description="all options of the space, defaults too")
     source: str | None = Field(default=None, description="sha256 of the file or folder behind a file reference")
-    description: dict[str, Any]
-    fingerprint: str
+    description: dict[str, Any] = Field(description="the whole space as data: decisions, candidates, shapes")
+    fingerprint: str = Field(description="sha256 of the description; equal spaces have equal ones")
 
     def space(self) -> Space:
-        """The space as pure data."""
-        return Space.from_description(self.description)
+        """The space as pure data.
+
+        Raises:
+            ArtifactError: the description is no space, or not the one of the fingerprint.
+        """
+        try:
+            found = Space.from_description(self.description)
+        except (KeyError, TypeError, ValueError, IndexError, UsageError) as error:
+            raise ArtifactError(f"search space '{self.use}': its description cannot be read", why=str(error)) from None
+        if found.fingerprint != self.fingerprint:
+            raise ArtifactError(f"search space '{self.use}': its fingerprint does not fit its description")
+        return found
 
 
 class DataRecord(_Record):
     """The data: names, sizes and the split; `fingerprint` covers the images and the split."""
 
-    name: str
-    classes: tuple[str, ...]
-    image_shape: tuple[int, ...]
-    sizes: dict[str, int]
-    split: dict[str, float | int]
-    fingerprint: str
+    name: str = Field(description="the name of the data set")
+    classes: tuple[str, ...] = Field(description="names of the classes in the order of the labels")
+    image_shape: tuple[int, ...] = Field(description="channels, height, width")
+    sizes: dict[str, int] = Field(description="split → number of images")
+    split: dict[str, float | int] = Field(description="seed and shares of the split")
+    fingerprint: str = Field(description="sha256 over images, labels and split")
 
 
 class Entry(_Record):
     """One piece of the contents. dtype "json": a JSON value, its shape the number of bytes."""
 
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    sha256: str
+    name: str = Field(description="where it stands in the contents")
+    dtype: str = Field(description="as numpy or torch name it, or json")
+    shape: tuple[int, ...] = Field(description="lengths of the axes")
+    sha256: str = Field(description="of the bytes")
 
 
 class Header(_Record):
@@ -62,20 +72,26 @@ class Header(_Record):
     `digest` covers everything but `nascli_version`, `storage` and `provenance`; each input counts by its digest.
     """
 
-    format: str = FORMAT
-    kind: str
-    schema_version: int
-    nascli_version: str = __version__
-    space: SpaceRecord | None = None
-    data: DataRecord | None = None
-    config: dict[str, Any] = {}
-    inputs: dict[str, Header] = {}
-    conventions: dict[str, str] = {}
-    summary: dict[str, Any] = {}
-    manifest: tuple[Entry, ...] = ()
-    digest: str = ""
+    format: str = Field(default=FORMAT, description="always nascli")
+    kind: str = Field(description="which artifact this is")
+    schema_version: int = Field(description="version of the kind; a newer one than nascli knows is refused")
+    nascli_version: str = Field(default=__version__, description="the nascli that wrote it")
+    space: SpaceRecord | None = Field(default=None, description="the search space")
+    data: DataRecord | None = Field(default=None, description="the data set and its split")
+    config: dict[str, Any] = Field(
+        default={}, description="the settings of the stage, but those that say only how to run"
+    )
+    inputs: dict[str, Header] = Field(
+        default={}, description="role → the whole header of each input: lineage needs no other file"
+    )
+    conventions: dict[str, str] = Field(default={}, description="what the numbers count, and their units")
+    summary: dict[str, Any] = Field(default={}, description="results and facts that every view shows")
+    manifest: tuple[Entry, ...] = Field(default=(), description="what the contents are made of")
+    digest: str = Field(default="", description="sha256 that covers what this run repeats; see above")
     storage: dict[str, str] = Field(default={}, description="sha256 of the records of the file itself")
-    provenance: dict[str, Any] = {}
+    provenance: dict[str, Any] = Field(
+        default={}, description="time, host, versions, threads: what two equal runs may differ in"
+    )
 
     def compute_digest(self) -> str:
         """The digest that this header should carry."""

@@ -40,6 +40,14 @@ class History(Artifact[Trials]):
     suffix = ".h5"
     made_by = "nascli search … -o arch.npy"
     conventions = {"accuracy": "share of validation images, 0 to 1", "loss": "mean per validation image"}
+    contents = {
+        "archs": "int64 (n, decisions): the architectures that were scored, in order, each once",
+        "accuracy": "float64 (n,): NaN where scoring failed",
+        "loss": "float64 (n,): NaN where scoring failed",
+        "images": "int64 (n,): the validation images looked at",
+        "costs/METRIC": "int64 or float64 (n,): the cost of each architecture",
+        "errors": "uint8: JSON, row → why its scoring failed",
+    }
 
     def pack(self, payload: Trials) -> dict[str, npt.NDArray[Any]]:
         import numpy as np

@@ -51,6 +51,12 @@ class LookupTable(Artifact[Table]):
         "params": "trainable numbers, BatchNorm's included",
         "latency_ms": "milliseconds of one forward, as the column's notes describe",
     }
+    contents = {
+        "METRIC/base": "scalar: the cost of what no decision changes",
+        "METRIC/NUMBER/decisions": "int64 (k,): the positions of the decisions that this factor covers",
+        "METRIC/NUMBER/values": "int64 or float64, one axis per decision: its cost for each choice of candidates; "
+        "a total is the base plus one cell of each factor",
+    }
 
     def pack(self, payload: Table) -> dict[str, Values]:
         import numpy as np
@@ -58,7 +64,7 @@ class LookupTable(Artifact[Table]):
         content: dict[str, Values] = {}
         facts = {}
         for name, column in payload.columns.items():
-            facts[name] = {"unit": column.unit, "exact": column.exact, "error": column.error, **column.notes}
+            facts[name] = {**column.notes, "unit": column.unit, "exact": column.exact, "error": column.error}
             content[f"{name}/base"] = np.array(column.base)
             for i, (decisions, values) in enumerate(column.factors):
                 content[f"{name}/{i:04d}/decisions"] = np.array(decisions, dtype=np.int64)

@@ -26,6 +26,10 @@ class Model(Artifact[TrainedModel]):
     kind = "model"
     suffix = ".pt"
     made_by = "nascli retrain -c CONFIG --arch arch.npy -o model.pt"
+    contents = {
+        "arch": "list: the index of the chosen candidate of each decision",
+        "state_dict.NAME": "the weights of the decoded network and BatchNorm's running statistics",
+    }
 
     def pack(self, payload: TrainedModel) -> dict[str, Any]:
         packed: dict[str, Any] = plain(vars(payload))

@@ -25,6 +25,10 @@ class Report(Artifact[Evaluation]):
     suffix = ".json"
     made_by = "nascli evaluate -c CONFIG --model model.pt -o report.json"
     conventions = {"top1": "share of test images, 0 to 1", "loss": "mean cross-entropy per test image, nats"}
+    contents = {
+        "report": "what a second run repeats: metrics, costs, the most confused classes",
+        "measured": "what the clock said; outside the digest",
+    }
 
     def pack(self, payload: Evaluation) -> dict[str, Any]:
         return {"report": payload.report, "measured": payload.measured}

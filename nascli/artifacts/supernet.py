@@ -26,6 +26,11 @@ class SupernetCheckpoint(Artifact[TrainedSupernet]):
     kind = "supernet"
     suffix = ".pt"
     made_by = "nascli train-supernet -c CONFIG -o supernet.pt"
+    contents = {
+        "state_dict.NAME": "the weights of all candidates and BatchNorm's running statistics",
+        "arch_parameters.LABEL": "the training strategy's architecture parameters of a decision",
+        "strategy.NAME": "the training strategy's state",
+    }
 
     def pack(self, payload: TrainedSupernet) -> dict[str, Any]:
         packed: dict[str, Any] = plain(vars(payload))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ def plain(value: Any) -> Any:
     Raises:
         TypeError: something else is in it.
     """
+    import numpy as np
     import torch
 
     if isinstance(value, torch.Tensor):
@@ -29,11 +31,13 @@ def plain(value: Any) -> Any:
         return {key if type(key) is int else str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if value is None or isinstance(value, bool | str):
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool):
         return value
-    for kind in (int, float):
+    for kind, exact in ((str, str.__str__), (int, int), (float, float)):
         if isinstance(value, kind):
-            return kind(value)
+            return exact(value)
     raise TypeError(f"a state may hold tensors, numbers, strings, lists and dicts, not {type(value).__name__}")
 
 
@@ -58,11 +62,16 @@ def _skeleton(value: Any) -> Any:
         return "tensor"
     if isinstance(value, dict):
         return {str(key): _skeleton(item) for key, item in value.items()}
-    return [_skeleton(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_skeleton(item) for item in value]
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class TorchFormat:
-    """Checkpoints; the content is a plain nested state (see `plain`)."""
+    """`.pt`: torch's own zip with one record more, `archive/nascli.json`, the header; the content is a nested state.
+
+    See `plain` for what a state may hold.
+    """
 
     def manifest(self, content: Any) -> tuple[Entry, ...]:
         import torch
@@ -100,10 +109,14 @@ class TorchFormat:
                 raise ArtifactError(f"{path}: its header is too large")
             return archive.read(RECORD)
 
-    def read_content(self, path: Path, header: Header) -> Any:
+    def check_storage(self, path: Path, header: Header) -> None:
+        """Raises ArtifactError unless the records of the zip have the hashes in the header."""
         with reading(path), zipfile.ZipFile(path) as archive:
             if _hashes(archive) != header.storage:
                 raise ArtifactError(f"{path}: its contents were changed after it was written (digest)")
+
+    def read_content(self, path: Path, header: Header) -> Any:
+        self.check_storage(path, header)
         import torch
 
         with reading(path):

@@ -1,64 +1,125 @@
-"""`nascli inspect`: what is in an artifact, and what it was made from."""
+"""`nascli inspect`: what is in an artifact, what it was made from, and how two of them differ."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from nascli.artifacts.architecture import Architecture
-from nascli.artifacts.base import Artifact, read_header
-from nascli.artifacts.checkpoint import Checkpoint
-from nascli.artifacts.history import History
+from nascli.artifacts.base import Artifact
 from nascli.artifacts.lookup_table import LookupTable
-from nascli.artifacts.model import Model
-from nascli.artifacts.report import Report
-from nascli.artifacts.supernet import SupernetCheckpoint
-from nascli.commands.views import as_json, lineage, tables
+from nascli.commands.opening import Subject, artifact_files, open_any, open_subject
+from nascli.commands.views import architecture, as_json, check, difference, folder, lineage, space, tables_of
+from nascli.commands.views.common import View
+from nascli.component import Reference
 from nascli.console import out
-from nascli.errors import ArtifactError
+from nascli.errors import ArtifactError, UsageError
 
-KINDS: dict[str, type[Artifact[Any]]] = {
-    cls.kind: cls for cls in (LookupTable, SupernetCheckpoint, Architecture, History, Model, Report, Checkpoint)
-}
+__all__ = ["inspect", "open_any"]
 
+EXAMPLES = (
+    "nascli inspect arch.npy",
+    "nascli inspect lut.h5 arch.npy",
+    "nascli inspect --lineage report.json",
+    "nascli inspect . --json",
+)
 
-def open_any(path: Path) -> Artifact[Any]:
-    """Open an artifact of whatever kind.
-
-    Raises:
-        ArtifactError: missing, broken, or of a kind that this nascli does not know.
-    """
-    if path.suffix == ".npy":
-        return Architecture.open(path)
-    kind = read_header(path).kind
-    if kind not in KINDS:
-        raise ArtifactError(f"{path}: unknown kind '{kind}'", why=f"known: {', '.join(KINDS)}")
-    return KINDS[kind].open(path)
+Seen = tuple[dict[str, Any], Iterable[View]]
 
 
 def inspect(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Artifacts of any kind.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Artifacts, folders, or a search space.")],
     show_lineage: Annotated[bool, typer.Option("--lineage", help="Show what it was made from.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per artifact.")] = False,
+    check_files: Annotated[bool, typer.Option("--check", help="Check digests and schema; exit 3 if any is wrong.")] = (
+        False
+    ),
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False,
 ) -> None:
-    """Show what an artifact holds: lookup table, supernet, architecture, history, model or report."""
+    """Show what an artifact, a folder of artifacts or a search space holds.
+
+    Two artifacts of one kind: what differs. A lookup table and an architecture: what each layer costs.
+    A folder: what is there, and what is stale because its inputs were made anew.
+    """
     out.mode, out.verbose = ("json" if json else "human"), verbose
-    for path in paths:
-        artifact = open_any(path)
-        if show_lineage:
-            _lineage(artifact)
-        elif json:
-            out.json(as_json(artifact))
-        else:
-            for title, columns, rows in tables(artifact):
-                out.table(title, columns, rows)
-
-
-def _lineage(artifact: Artifact[Any]) -> None:
-    if out.mode == "json":
-        out.json({"path": str(artifact.path), "header": artifact.header.model_dump(mode="json")})
+    if show_lineage and check_files:
+        raise UsageError("--lineage and --check exclude each other", hint="nascli inspect --check PATH")
+    if check_files:
+        _check(_files(paths))
+    elif show_lineage:
+        _lineage(_files(paths))
     else:
-        out.text("\n".join(lineage(artifact.header, str(artifact.path))))
+        _show([open_subject(text) for text in paths])
+
+
+def _files(paths: Sequence[str]) -> list[Path]:
+    """The files named, and for a folder those in it."""
+    files = []
+    for path in map(Path, paths):
+        files += artifact_files(path) if path.is_dir() else [path]
+    if not files:
+        raise ArtifactError(f"{', '.join(paths)}: no artifact is there")
+    return files
+
+
+def _check(files: Sequence[Path]) -> None:
+    found = check.facts(files)
+    if out.mode == "json":
+        out.json(found)
+    else:
+        out.text("\n".join(check.lines(found)))
+    wrong = [file for file in found["files"] if not file["ok"]]
+    if wrong:
+        what = f"wrong: {len(wrong)} of {len(files)} files"
+        hint = next((file["hint"] for file in wrong if file["hint"]), "make it again with the stage that wrote it")
+        raise ArtifactError(what, why=wrong[0]["error"], hint=hint)
+
+
+def _lineage(files: Sequence[Path]) -> None:
+    artifacts = [open_any(path) for path in files]
+    if out.mode == "json":
+        _print_json([lineage.facts(artifact) for artifact in artifacts])
+    else:
+        for artifact in artifacts:
+            out.text("\n".join(lineage.lines(artifact.header, str(artifact.path))))
+
+
+def _show(subjects: Sequence[Subject]) -> None:
+    pair = _pair(subjects)
+    seen = [pair] if pair else [_look(subject) for subject in subjects]
+    if out.mode == "json":
+        _print_json([facts for facts, _ in seen])
+        return
+    for _, views in seen:
+        for view in views:
+            out.table(*view)
+
+
+def _print_json(items: Sequence[Mapping[str, Any]]) -> None:
+    out.json(items[0] if len(items) == 1 else {"schema": "nascli.inspect.several/1", "items": list(items)})
+
+
+def _pair(subjects: Sequence[Subject]) -> Seen | None:
+    """What two artifacts are to each other; None where they are shown in turn."""
+    match subjects:
+        case [LookupTable() as lut, Architecture() as arch] | [Architecture() as arch, LookupTable() as lut]:
+            found = architecture.cost_shares(lut, arch)
+            return found, architecture.share_tables(found)
+        case [Artifact() as first, Artifact() as second] if first.kind == second.kind:
+            found = difference.facts(first, second)
+            return found, difference.tables(found)
+    return None
+
+
+def _look(subject: Subject) -> Seen:
+    if isinstance(subject, Path):
+        found = folder.facts(subject)
+        return found, folder.tables(found)
+    if isinstance(subject, Reference):
+        found = space.facts(subject)
+        return found, space.tables(found)
+    found = as_json(subject)
+    return found, tables_of(found)

@@ -1,33 +1,66 @@
-"""`nascli list`: the installed components."""
+"""`nascli list`: the installed stages and components."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from nascli.component import KINDS, installed
+from nascli.commands.sources import Definition, definition
+from nascli.component import KINDS, installed, owner
 from nascli.config import closest
 from nascli.console import out
 from nascli.errors import UsageError
+from nascli.stage import stage_names
+
+EXAMPLES = ("nascli list", "nascli list search-space", "nascli list stages --json")
 
 
 def list_components(
-    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="One kind, such as search-space.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND", help="One kind, such as search-space, or stages.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """List the installed components and where each comes from, without importing them."""
+    """List the installed stages and components, and where each comes from, without importing them."""
     out.mode = "json" if json else "human"
+    kinds = ("stages", *KINDS)
     wanted = kind.replace("-", "_") if kind else None
-    if wanted and wanted not in KINDS:
-        raise UsageError(f"no kind of component is called '{kind}'{closest(wanted, KINDS)}")
-    rows = [
-        (name, point.name, point.dist.name if point.dist else "", point.value)
-        for name in ([wanted] if wanted else KINDS)
-        for point in installed(name).values()
-    ]
+    if wanted and wanted not in kinds:
+        raise UsageError(f"no kind of component is called '{kind}'{closest(wanted, kinds)}", hint="nascli list")
+    found = {name: list(_points(name)) for name in ((wanted,) if wanted else kinds)}
     if json:
-        keys = ("kind", "name", "package", "class")
-        out.json({"components": [dict(zip(keys, row, strict=True)) for row in rows]})
-    else:
-        out.table("components", ["kind", "name", "package", "class"], rows)
+        rows = [_facts(name, point) for name, points in found.items() for point in points]
+        out.json({"components": rows})
+        return
+    for name, points in found.items():
+        out.table(name, ["name", "what it is", "from"], [_row(point) for point in points])
+
+
+def _points(kind: str) -> Iterator[EntryPoint]:
+    """The entry points of a kind, stages in the order of the pipeline; a name that two packages claim comes twice."""
+    points = installed(kind)
+    return (point for name in (stage_names() if kind == "stages" else points) for point in points[name])
+
+
+def _row(point: EntryPoint) -> list[object]:
+    found = definition(point)
+    return [point.name, found.description, f"{owner(point)} ({_short(found, point)})"]
+
+
+def _facts(kind: str, point: EntryPoint) -> dict[str, Any]:
+    found = definition(point)
+    names = {"kind": kind, "name": point.name, "package": owner(point), "class": point.value}
+    file = None if found.file is None else str(found.file)
+    return {**names, "description": found.description, "file": file, "line": found.line}
+
+
+def _short(found: Definition, point: EntryPoint) -> str:
+    """The place, without the folder that the package lies in."""
+    if found.file is None:
+        return point.value
+    depth = point.module.count(".") + (2 if found.file.name == "__init__.py" else 1)
+    return found.place.removeprefix(f"{Path(*found.file.parts[:-depth])}/")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,8 +14,10 @@ from nascli.commands.views import as_json, tables
 from nascli.config import Config
 from nascli.console import out
 from nascli.errors import ComponentError
-from nascli.stage.declaration import Plugin, Stage
-from nascli.stage.execution import execute, open_input
+from nascli.stage.declaration import Stage
+from nascli.stage.execution import How, execute, open_input
+from nascli.stage.plan import plan
+from nascli.stage.plugins import Plugin
 from nascli.stage.settings import load_config
 
 FLAGS: dict[str, tuple[Any, str]] = {
@@ -32,6 +34,12 @@ COMMON: dict[str, tuple[Any, tuple[str, ...], str]] = {
     "assign": (list[str], ("--set",), "Set a key of the configuration: KEY=VALUE; repeat it for several."),
     "resume": (bool, ("--resume",), "Go on from the checkpoint in OUT.run."),
     "force": (bool, ("--force",), "Replace an existing result, give up an unfinished run."),
+    "skip_if_current": (
+        bool,
+        ("--skip-if-current",),
+        "Do nothing if the result was made with the same settings, inputs and data; else make it anew.",
+    ),
+    "dry_run": (bool, ("--dry-run",), "Check settings, inputs, output and feasibility; compute and write nothing."),
     "as_json": (bool, ("--json",), "Print one JSON object."),
     "quiet": (bool, ("--quiet", "-q"), "Print the path of the result alone."),
     "verbose": (bool, ("--verbose", "-v"), "Show tracebacks."),
@@ -43,27 +51,31 @@ METAVARS |= dict.fromkeys(("lut", "supernet", "init", "model"), "PATH") | {"arch
 
 
 def add_stage(app: typer.Typer, plugin: Plugin) -> None:
-    """Add an installed stage to the app; one that does not load becomes a line that says so."""
+    """Add an installed stage to the app; one that cannot be used becomes a grey line that says why."""
     if plugin.stage is None:
-        text = _escaped(f"(cannot be loaded: {plugin.error})")
+        text = f"[dim]{escaped(f'(cannot be used: {plugin.error})')}[/dim]"
         lenient = {"ignore_unknown_options": True, "allow_extra_args": True}
         app.command(plugin.name, help=text, rich_help_panel="Broken", context_settings=lenient)(_broken(plugin))
         return
     text = inspect.getdoc(plugin.stage.function) or ""
-    examples = "\n\n".join(("Examples:", *plugin.stage.examples))
-    app.command(plugin.name, help=_escaped(text), epilog=_escaped(examples), rich_help_panel="Pipeline")(
+    app.command(plugin.name, help=escaped(text), epilog=epilog(plugin.stage.examples), rich_help_panel="Pipeline")(
         command(plugin.stage)
     )
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text for a help page, where an unescaped bracket would be markup."""
     return text.replace("[", "\\[")
+
+
+def epilog(examples: Sequence[str]) -> str | None:
+    """The examples as the end of a help page."""
+    return escaped("\n\n".join(("Examples:", *examples))) if examples else None
 
 
 def _broken(plugin: Plugin) -> Callable[[], None]:
     def fail() -> None:
-        owner = plugin.point.dist.name if plugin.point.dist else plugin.point.value
-        raise ComponentError(f"stage '{plugin.name}' cannot be loaded", why=plugin.error, hint=f"it is from: {owner}")
+        raise ComponentError(f"the stage '{plugin.name}' cannot be used", why=plugin.error, hint=plugin.hint)
 
     return fail
 
@@ -81,7 +93,12 @@ def command(stage: Stage) -> Callable[..., None]:
             given["constraint"] = tuple(given["constraint"])
         config = load_config(stage, values["config"], values["assign"] or [], given)
         inputs = {entry.role: open_input(entry, values[entry.role]) for entry in stage.inputs}
-        present(execute(stage, config, inputs, values["out"], resume=values["resume"], force=values["force"]))
+        if values["dry_run"]:
+            present_plan(plan(stage, config, inputs, values["out"]))
+        else:
+            how = How(values["resume"], values["force"], values["skip_if_current"])
+            result, made = execute(stage, config, inputs, values["out"], how)
+            present(result, "wrote" if made else "kept, it is current:")
 
     run_stage.__dict__["__signature__"] = inspect.Signature(_parameters(stage, flags))
     return run_stage
@@ -118,7 +135,15 @@ def _parameter(name: str, annotation: Any, names: tuple[str, ...], text: str) ->
     )
 
 
-def present(artifact: Artifact[Any]) -> None:
+def present_plan(planned: dict[str, str]) -> None:
+    """Print what a stage would do."""
+    if out.mode == "json":
+        out.json(planned)
+    elif out.mode == "human":
+        out.table("dry run: nothing was computed or written", ["", "value"], [[k, v] for k, v in planned.items()])
+
+
+def present(artifact: Artifact[Any], what: str) -> None:
     """Print a result: its tables, one JSON object, or its path."""
     if out.mode == "quiet":
         out.text(str(artifact.path))
@@ -127,4 +152,4 @@ def present(artifact: Artifact[Any]) -> None:
     else:
         for title, columns, rows in tables(artifact):
             out.table(title, columns, rows)
-        out.note(f"wrote {artifact.path}")
+        out.note(f"{what} {artifact.path}")

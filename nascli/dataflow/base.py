@@ -43,8 +43,8 @@ class Augment(Config):
     crop_padding: int = Field(4, ge=0, description="random crop after padding with so many black pixels; 0: none")
     flip: bool = Field(True, description="horizontal flip, every other time")
     randaugment: bool = Field(False, description="RandAugment (Cubuk et al. 2020)")
-    randaugment_ops: int = Field(2, ge=1)
-    randaugment_magnitude: int = Field(9, ge=0, le=30)
+    randaugment_ops: int = Field(2, ge=1, description="operations an image")
+    randaugment_magnitude: int = Field(9, ge=0, le=30, description="strength of each operation")
 
     @property
     def padding(self) -> int:
@@ -63,10 +63,10 @@ class Dataflow(Component, ABC):
     class Config(Component.Config):
         """Options of every data set; shares are of images, in each class alike."""
 
-        batch_size: int = Field(64, ge=1)
+        batch_size: int = Field(64, ge=1, description="images a step")
         valid_share: float = Field(0.1, ge=0, lt=1, description="of the training part, if no validation part exists")
         arch_share: float = Field(0.5, ge=0, lt=1, description="of the training split, for architecture updates")
-        split_seed: int = Field(0, ge=0)
+        split_seed: int = Field(0, ge=0, description="seed of the split, not of the run")
         normalise: Literal["auto", "train", "imagenet"] = Field(
             "auto", description="train: by the statistics of the training part; auto: that if it fits into memory"
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from pydantic import NonNegativeInt
 
 from nascli.dataflow.base import Augment, Dataflow
 from nascli.dataflow.sampling import Indices, Pixels
@@ -19,7 +20,7 @@ SIZES = {"train": 1437, "test": 360}
 class DigitsAugment(Augment):
     """Digits are small, and none may be mirrored."""
 
-    crop_padding: int = 1
+    crop_padding: NonNegativeInt = 1
     flip: bool = False
 
 

@@ -47,7 +47,7 @@ class ImageFolder(Dataflow):
             None, strict=False, description="another one, for the test part", json_schema_extra=RUN_OPTION
         )
         size: int | None = Field(None, ge=1, description="shorter side after resizing, then a central square; pixels")
-        channels: Literal[1, 3] = 3
+        channels: Literal[1, 3] = Field(3, description="1: grey, 3: colour; pictures are converted")
         augment: PictureAugment = PictureAugment()
 
         @model_validator(mode="after")

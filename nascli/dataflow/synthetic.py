@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from nascli.dataflow.base import Augment, Dataflow
 from nascli.dataflow.sampling import Indices, Pixels, stream
@@ -18,7 +18,7 @@ CELLS = 4
 class SyntheticAugment(Augment):
     """The patterns know left from right."""
 
-    crop_padding: int = 1
+    crop_padding: NonNegativeInt = 1
     flip: bool = False
 
 
@@ -30,12 +30,12 @@ class Synthetic(Dataflow):
     class Config(Dataflow.Config):
         """Options of `synthetic`."""
 
-        classes: int = Field(10, ge=2, le=10_000)
+        classes: int = Field(10, ge=2, le=10_000, description="number of classes")
         image_shape: tuple[PositiveInt, PositiveInt, PositiveInt] = Field(
             (3, 32, 32), description="channels, height, width"
         )
-        train_images: int = Field(2000, ge=1)
-        test_images: int = Field(500, ge=1)
+        train_images: int = Field(2000, ge=1, description="images of the training part")
+        test_images: int = Field(500, ge=1, description="images of the test part")
         noise: float = Field(0.5, ge=0, le=1, description="the largest change of a pixel, as a share of the range")
         seed: int = Field(0, ge=0, description="of the images, not of the run")
         augment: SyntheticAugment = SyntheticAugment()

@@ -110,11 +110,11 @@ class AskTell(SearchStrategy):
         """The scores of what was asked for, in the same order."""
 
     def search(self, problem: SearchProblem, rng: np.random.Generator) -> Outcome:
-        """Rounds of `ask`, score, `tell`, until the budget is spent or `patience` rounds bring nothing new."""
+        """Rounds of `ask`, score, `tell`, until the budget is spent, all is tried, or `patience` rounds add nothing."""
         self.begin(problem, rng)
         tried: dict[bytes, tuple[Archs, Score]] = {}
-        stale = 0
-        while problem.remaining > 0 and stale < self.patience:
+        stale, everything = 0, problem.feasible.count.upper
+        while problem.remaining > 0 and len(tried) < everything and stale < self.patience:
             archs = self.ask()
             before = len(tried)
             try:

@@ -1,5 +1,16 @@
 """Stages: a typed function becomes a command of the pipeline; the function itself stays a plain call."""
 
-from nascli.stage.declaration import Input, Plugin, Stage, installed_stages, stage, stage_names, stage_of
+from nascli.stage.declaration import Input, Stage, stage, stage_of
+from nascli.stage.plugins import Plugin, chosen_packages, installed_stages, packages_of, stage_names
 
-__all__ = ["Input", "Plugin", "Stage", "installed_stages", "stage", "stage_names", "stage_of"]
+__all__ = [
+    "Input",
+    "Plugin",
+    "Stage",
+    "chosen_packages",
+    "installed_stages",
+    "packages_of",
+    "stage",
+    "stage_names",
+    "stage_of",
+]

@@ -7,18 +7,17 @@ and the artifact that it returns.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from pydantic.fields import FieldInfo
 
 from nascli.artifacts.base import Artifact
 from nascli.component import Kind
 from nascli.config import Config
 
 F = TypeVar("F", bound=Callable[..., Artifact[Any]])
-
-ORDER = ("scaffold", "build-lut", "train-supernet", "search", "retrain", "evaluate")
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,16 @@ class Stage:
 
     @property
     def components(self) -> dict[str, str]:
-        """Config field → component kind, for the fields that hold one component."""
-        marks = {name: field.metadata for name, field in self.config.model_fields.items()}
+        """Config field → component kind, for the fields that hold one component, or perhaps one."""
+        marks = {name: _marks(field) for name, field in self.config.model_fields.items()}
         return {name: mark.name for name, found in marks.items() for mark in found if isinstance(mark, Kind)}
+
+
+def _marks(field: FieldInfo) -> list[Any]:
+    """What a field is annotated with; for `X | None`, what X is."""
+    is_union = get_origin(field.annotation) in (Union, types.UnionType)
+    options = get_args(field.annotation) if is_union else ()
+    return [*field.metadata, *(mark for option in options for mark in get_args(option)[1:])]
 
 
 def stage(name: str, *, examples: Sequence[str]) -> Callable[[F], F]:
@@ -58,6 +64,9 @@ def stage(name: str, *, examples: Sequence[str]) -> Callable[[F], F]:
 
     def declare(function: F) -> F:
         hints = get_type_hints(function)
+        missing = sorted({"config", "return"} - hints.keys())
+        if missing:
+            raise TypeError(f"the stage '{name}' does not annotate its {' and '.join(missing)}")
         config, output = hints.pop("config"), hints.pop("return")
         hints.pop("run", None)
         inputs = tuple(_input(role, hint) for role, hint in hints.items())
@@ -74,38 +83,8 @@ def _input(role: str, hint: Any) -> Input:
 
 
 def stage_of(function: Callable[..., Any]) -> Stage:
-    """The declaration of a stage function."""
-    found: Stage = function.__dict__["stage"]
+    """The declaration of a stage function; raises TypeError where there is none."""
+    found = getattr(function, "stage", None)
+    if not isinstance(found, Stage):
+        raise TypeError(f"{function!r:.80} is not a stage: a function under @stage(name, examples=[…])")
     return found
-
-
-@dataclass(frozen=True)
-class Plugin:
-    """An installed stage: its declaration, or the reason why it cannot be loaded."""
-
-    name: str
-    point: EntryPoint
-    stage: Stage | None
-    error: str = ""
-
-
-def stage_names() -> list[str]:
-    """The names of all installed stages in the order of the pipeline; nothing is imported."""
-    return sorted({point.name for point in entry_points(group="nascli.stages")}, key=lambda name: (_rank(name), name))
-
-
-def installed_stages(names: Collection[str] | None = None) -> list[Plugin]:
-    """The installed stages, or the named ones of them; one that fails to import is kept with its reason."""
-    points = {point.name: point for point in entry_points(group="nascli.stages")}
-    return [_plugin(points[name]) for name in stage_names() if names is None or name in names]
-
-
-def _rank(name: str) -> int:
-    return ORDER.index(name) if name in ORDER else len(ORDER)
-
-
-def _plugin(point: EntryPoint) -> Plugin:
-    try:
-        return Plugin(point.name, point, stage_of(point.load()))
-    except Exception as error:
-        return Plugin(point.name, point, None, f"{type(error).__name__}: {error}")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.base import Artifact
-from nascli.artifacts.header import Header
+from nascli.artifacts.lock import exclusive
 from nascli.config import Config
 from nascli.errors import NascliError, UsageError
 from nascli.run import Run
+from nascli.stage.current import current
 from nascli.stage.declaration import Input, Stage
 from nascli.stage.settings import settings
 
@@ -36,37 +38,56 @@ def open_input(entry: Input, text: str | None) -> Artifact[Any] | None:
         raise
 
 
+@dataclass(frozen=True)
+class How:
+    """How a stage is run: what to do with results and unfinished runs that are there already."""
+
+    resume: bool = False
+    force: bool = False
+    skip_if_current: bool = False
+
+
 def execute(
-    target: Stage,
-    config: Config,
-    inputs: Mapping[str, Artifact[Any] | None],
-    path: Path,
-    *,
-    resume: bool = False,
-    force: bool = False,
-) -> Artifact[Any]:
-    """Run a stage and write its result to `path`.
+    target: Stage, config: Config, inputs: Mapping[str, Artifact[Any] | None], path: Path, how: How | None = None
+) -> tuple[Artifact[Any], bool]:
+    """Run a stage and write its result to `path`; False beside the result says that it was there already.
 
     Raises:
         UsageError: the result exists, or has the wrong suffix.
+        ArtifactError: another process is writing it.
         NascliError: whatever the stage raises.
     """
-    if path.suffix != target.output.suffix:
-        raise UsageError(f"-o {path}: the {target.output.kind} of {target.name} ends in {target.output.suffix}")
-    if path.exists() and not force:
+    how = how or How()
+    check_output(target, path)
+    if how.skip_if_current and (found := current(target, config, inputs, path)) is not None:
+        return found, False
+    replace = how.force or how.skip_if_current
+    if path.exists() and not replace:
         raise UsageError(f"{path} exists", hint="replace it with --force, or choose another -o")
-    headers: dict[str, Header] = {role: artifact.header for role, artifact in inputs.items() if artifact is not None}
-    run = Run(
+    run = new_run(config, inputs, path, resume=how.resume)
+    with exclusive(run.folder, path), run.signals():
+        run.start(replace)
+        result = target.function(config=config, run=run, **inputs)
+        run.complete(result).write(path)
+        run.finish()
+    return result, True
+
+
+def new_run(config: Config, inputs: Mapping[str, Artifact[Any] | None], path: Path, *, resume: bool = False) -> Run:
+    """The run of a stage with these settings and inputs."""
+    return Run(
         path,
         seed=getattr(config, "seed", 0),
         config=settings(config, everything=False),
         options=settings(config),
-        inputs=headers,
+        inputs={role: artifact.header for role, artifact in inputs.items() if artifact is not None},
         resume=resume,
     )
-    run.start(force)
-    with run.signals():
-        result = target.function(config=config, run=run, **inputs)
-    run.complete(result).write(path)
-    run.finish()
-    return result
+
+
+def check_output(target: Stage, path: Path) -> None:
+    """Raises UsageError unless `path` has the suffix of the stage's result."""
+    if path.suffix != target.output.suffix:
+        raise UsageError(f"-o {path}: the {target.output.kind} of {target.name} ends in {target.output.suffix}")
+    if path.is_dir():
+        raise UsageError(f"-o {path} is a folder, expected a file")

@@ -22,7 +22,8 @@ from nascli.config import (
     validate,
 )
 from nascli.errors import ConfigError
-from nascli.stage.declaration import Stage, installed_stages
+from nascli.stage.declaration import Stage
+from nascli.stage.plugins import chosen_packages, every_stage, stage_names
 
 
 def load_config(target: Stage, file: Path | None, assignments: Sequence[str], flags: Mapping[str, Any]) -> Config:
@@ -37,19 +38,31 @@ def load_config(target: Stage, file: Path | None, assignments: Sequence[str], fl
     document = read_document(file) if file else Document(base=Path())
     known = _top_keys(target)
     _check_top(document, known)
+    chosen_packages(document)
     data, origin = _section(document, target)
     merged = Document(data, dict(origin.places), document.base)
     if "NASCLI_SEED" in os.environ and "seed" in target.config.model_fields:
         merged.put(("seed",), parse_scalar(os.environ["NASCLI_SEED"]), "NASCLI_SEED")
     for text in assignments:
         keys, value = parse_assignment(text)
+        if keys[0] == "stages":
+            raise ConfigError(f"--set {text}: whose stage it is, the YAML alone says", hint="write it there, and -c it")
         own = keys[1:] if keys[0] == target.section and len(keys) > 1 else keys
         if own[0] in target.config.model_fields or own[0] not in known:
             merged.put(own, value, f"--set {text}")
     for name, value in flags.items():
         given = _from_here(value) if name in target.components else value
         merged.put((name,), given, f"--{name.replace('_', '-')}")
+    _use_defaults(target, merged)
     return validate(target.config, merged.data, Origin(merged.places, base=document.base))
+
+
+def _use_defaults(target: Stage, merged: Document) -> None:
+    """Options without a `use` are those of the default component: `--set dataflow.batch_size=16`."""
+    for name in target.components:
+        given, default = merged.data.get(name), target.config.model_fields[name].default
+        if isinstance(given, dict) and "use" not in given and default is not None:
+            merged.data[name] = {**({"use": default} if isinstance(default, str) else default), **given}
 
 
 def _from_here(reference: str) -> str:
@@ -60,9 +73,10 @@ def _from_here(reference: str) -> str:
 
 def _top_keys(target: Stage) -> set[str]:
     """The keys that may stand at the top of the YAML: shared ones of any stage, and the stages' sections."""
-    stages = [target, *(plugin.stage for plugin in installed_stages() if plugin.stage is not None)]
+    stages = [target, *every_stage()]
     shared = {name for s in stages for name in s.config.model_fields if is_marked(s.config, name, "shared")}
-    return shared | {s.section for s in stages} | {"stages"}
+    sections = {target.section, *(name.replace("-", "_") for name in stage_names())}
+    return shared | sections | {"stages"}
 
 
 def _check_top(document: Document, known: set[str]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nascli.component import Component, Reference
 from nascli.dataflow.base import Dataflow
+from nascli.errors import UsageError
 from nascli.run import Run
 from nascli.search_strategy.base import Need, Score
 from nascli.training_agent.settings import Engines
@@ -84,3 +85,15 @@ class Evaluator(Component):
     @abstractmethod
     def evaluate(self, archs: Archs) -> list[Score]:
         """Scores of canonical architectures int64 (n, d); failures as `Score.error`, not as exceptions."""
+
+
+def check_images(space: SearchSpace, dataflow: Dataflow) -> None:
+    """Raises UsageError unless the data has the shape and the classes that the space expects."""
+    data = dataflow.describe()
+    shape, classes = tuple(space.config.input_shape), space.config.classes
+    if tuple(data.image_shape) != shape or len(data.classes) != classes:
+        found = f"{list(data.image_shape)} and {len(data.classes)} classes"
+        raise UsageError(
+            f"the search space expects images {list(shape)} and {classes} classes, '{data.name}' has {found}",
+            hint=f"set search_space.input_shape: {list(data.image_shape)} and classes: {len(data.classes)}",
+        )

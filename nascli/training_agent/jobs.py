@@ -19,11 +19,10 @@ from nascli.cost.latency import Latency
 from nascli.cost.macs import Macs
 from nascli.cost.model import CostModel
 from nascli.cost.params import Params
-from nascli.dataflow.base import Batch, Dataflow
+from nascli.dataflow.base import Batch
 from nascli.engine import Engine
-from nascli.errors import UsageError
 from nascli.search_space.base import SearchSpace
-from nascli.training_agent.base import Setup
+from nascli.training_agent.base import Setup, check_images
 from nascli.training_agent.loop import Mix, Trainer
 from nascli.training_agent.scoring import predict
 from nascli.training_agent.searching import costs_of
@@ -47,18 +46,6 @@ class Plain(TrainingStrategy):
     def updates(self, step: int, rng: Any) -> Updates:
         """The module as it stands, on the labels."""
         yield Update([Pass(None)])
-
-
-def check_images(space: SearchSpace, dataflow: Dataflow) -> None:
-    """Raises UsageError unless the data has the shape and the classes that the space expects."""
-    data = dataflow.describe()
-    shape, classes = tuple(space.config.input_shape), space.config.classes
-    if tuple(data.image_shape) != shape or len(data.classes) != classes:
-        found = f"{list(data.image_shape)} and {len(data.classes)} classes"
-        raise UsageError(
-            f"the search space expects images {list(shape)} and {classes} classes, '{data.name}' has {found}",
-            hint=f"set search_space.input_shape: {list(data.image_shape)} and classes: {len(data.classes)}",
-        )
 
 
 def train_supernet(

@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from nascli.artifacts.checkpoint import Checkpoint, Progress
 from nascli.console import Bar
 from nascli.dataflow.base import Batch
-from nascli.errors import RunFailed
+from nascli.errors import RunFailed, UsageError
 from nascli.training_agent.base import Setup
 from nascli.training_agent.optimisation import optimizer_of, restore_optimizer, schedule_of
 from nascli.training_agent.settings import Training
@@ -92,6 +92,7 @@ class Trainer:
                     self._report(bar)
                 if not last and self._checkpoint_due():
                     self._save()
+        self._check()
         return {"steps": self.total, "epochs": self.options.epochs, **self._last}
 
     def _checkpoint_due(self) -> bool:
@@ -118,17 +119,23 @@ class Trainer:
         self.step += 1
 
     def _batch(self, split: str) -> Batch:
+        if split not in self.streams:
+            raise UsageError(f"the training strategy asks for the split '{split}', but arch_parameters() is empty")
         batch = self.streams[split].next()
         return batch if self.mix is None else self.mix(batch)
 
     def _check(self) -> None:
-        """Raises RunFailed if a loss since the last report is not finite."""
+        """Raises RunFailed if a loss since the last report, or a weight now, is not finite."""
         step = self.tally.broken()
+        if step is None and not all(p.isfinite().all() for p in self.module.parameters()):
+            step = self.step - 1
         if step is not None:
             self._fail(step)
 
     def _report(self, bar: Bar) -> None:
-        self._check()
+        broken = self.tally.broken()
+        if broken is not None:
+            self._fail(broken)
         self._last = self.tally.means() or self._last
         (started, first), self._clock = self._clock, (time.monotonic(), self.step)
         speed = (self.step - first) * self.setup.dataflow.config.batch_size / max(1e-9, self._clock[0] - started)
@@ -162,7 +169,7 @@ class Trainer:
             "ema": self.ema.state_dict() if self.ema is not None else None,
             "tally": self.tally.state_dict(),
         }
-        self.run.checkpoint(Checkpoint(Progress(self.step, state)))
+        self.run.checkpoint(Checkpoint(Progress(self.step, state), summary={"step": self.step, "steps": self.total}))
         self.run.log(event="checkpoint", step=self.step)
         self.run.stop_if_asked()
 

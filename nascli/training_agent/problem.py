@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from nascli.artifacts.header import SpaceRecord
+from nascli.artifacts.header import DataRecord, SpaceRecord
 from nascli.artifacts.history import History, Trials
 from nascli.console import Bar
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel
-from nascli.errors import BudgetSpent, RunFailed, UsageError
+from nascli.errors import ArtifactError, BudgetSpent, RunFailed, UsageError
 from nascli.run import Run
 from nascli.search_strategy.base import Score
 from nascli.space import Archs, Forward, Space, compact
@@ -56,7 +56,10 @@ class Problem:
         self.costs, self.feasible = costs, feasible
         self.arch_parameters: Mapping[str, Tensor] = {}
         self.bar: Bar | None = None
+        self.data: DataRecord | None = None
         self._record, self._evaluator, self._run, self._budget = record, evaluator, run, budget
+        metrics = [*(c.metric for c in feasible.constraints), "macs", *sorted(costs.metrics)]
+        self._tie = next((name for name in metrics if name in costs.metrics), None)
         self._scores: dict[bytes, Score] = {}
         self._replay = self._restore()
 
@@ -88,7 +91,10 @@ class Problem:
         return [self._scores[key] for key in keys]
 
     def _checked(self, archs: Archs) -> Archs:
-        checked = self.space.check(archs)
+        try:
+            checked = self.space.check(archs)
+        except ArtifactError as error:
+            raise RunFailed("the search strategy proposed what is not in the search space", why=error.what) from None
         inside = self.feasible.contains(checked)
         if not inside.all():
             wrong = compact(checked[int(np.argmin(inside))])
@@ -110,9 +116,12 @@ class Problem:
         self._run.stop_if_asked()
 
     def order(self, archs: Archs, scores: Sequence[Score]) -> npt.NDArray[np.int64]:
-        """Positions from best to worst: accuracy, then loss, then cost, then lexicographic; failed ones last."""
+        """Positions from best to worst: accuracy, then loss, then cost, then lexicographic; failed ones last.
+
+        The cost is that of the first constraint, or else MACs.
+        """
         archs = np.asarray(archs)
-        cost = self.costs.total(next(iter(self.costs.metrics)), archs) if self.costs.metrics else np.zeros(len(archs))
+        cost = self.costs.total(self._tie, archs) if self._tie else np.zeros(len(archs))
         loss = np.array([s.loss for s in scores])
         accuracy = np.array([s.accuracy for s in scores])
         return np.lexsort((*archs.T[::-1], cost, loss, -accuracy)).astype(np.int64)
@@ -141,7 +150,8 @@ class Problem:
             {name: self.costs.total(name, archs) for name in self.costs.metrics},
             {row: s.error for row, s in enumerate(scores) if s.error is not None},
         )
-        return History(trials, space=self._record, summary={"evaluations": len(scores)})
+        summary = {"evaluations": len(scores), "constraints": [str(c) for c in self.feasible.constraints]}
+        return History(trials, space=self._record, data=self.data, summary=summary)
 
     def relaxed_loss(self, forward: Forward) -> Tensor:
         """Refused: no evaluator of this problem gives a gradient."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from nascli.artifacts.architecture import Architecture, Choice
 from nascli.artifacts.base import same_data
 from nascli.artifacts.header import DataRecord, SpaceRecord
 from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.component import Reference
 from nascli.cost.constraint import Constraint
 from nascli.cost.feasible import FeasibleSet
@@ -43,23 +44,23 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
         Infeasible: no architecture meets the constraints; nothing was loaded yet.
         UsageError: strategy, evaluator and inputs do not go together.
     """
+    check_parts(told.strategy, told.evaluator, inputs.supernet)
     strategy: SearchStrategy = told.strategy.build()
     evaluator: Evaluator = told.evaluator.build()
-    _check_parts(strategy, evaluator, told, inputs)
     costs = costs_of(inputs.space, lut)
     feasible = FeasibleSet(costs, told.constraints)
     feasible.require()
     facts = dict(evaluator.prepare(inputs))
-    data = _data(inputs)
     run = inputs.setup.run
     problem = Problem(record, costs, feasible, evaluator, run, told)
+    problem.data = _data(inputs)
     with run.progress("searching", min(told.max_evaluations, feasible.count.upper)) as problem.bar:
         _search(strategy, problem, run)
     run.save("history", problem.history())
     winner, score = problem.best()
     summary = _summary(costs, feasible, told.constraints, winner, score) | facts
     choice = Choice(tuple(int(i) for i in winner))
-    return Architecture(choice, space=record, data=data, summary=summary | {"evaluations": problem.evaluated})
+    return Architecture(choice, space=record, data=problem.data, summary=summary | {"evaluations": problem.evaluated})
 
 
 def _search(strategy: SearchStrategy, problem: Problem, run: Run) -> None:
@@ -75,16 +76,16 @@ def costs_of(space: SearchSpace, lut: LookupTable | None) -> CostModel:
     return from_table(lut.payload, space.space) if lut else space.lookup_table([Macs(), Params()])
 
 
-def _check_parts(strategy: SearchStrategy, evaluator: Evaluator, told: Search, inputs: EvaluatorInputs) -> None:
-    missing = strategy.requires - evaluator.offers
+def check_parts(strategy: Reference, evaluator: Reference, supernet: SupernetCheckpoint | None) -> None:
+    """Raises UsageError unless the evaluator offers what the strategy needs, and has the supernet that it needs."""
+    strategies, evaluators = cast(type[SearchStrategy], strategy.cls), cast(type[Evaluator], evaluator.cls)
+    missing = strategies.requires - evaluators.offers
     if missing:
         what = ", ".join(sorted(missing))
-        raise UsageError(f"the search strategy '{told.strategy.use}' needs {what}, which '{told.evaluator.use}' lacks")
-    if evaluator.needs_supernet and inputs.supernet is None:
-        raise UsageError(
-            f"the evaluator '{told.evaluator.use}' needs --supernet",
-            hint="make one: nascli train-supernet -c CONFIG -o supernet.pt",
-        )
+        raise UsageError(f"the search strategy '{strategy.use}' needs {what}, which '{evaluator.use}' lacks")
+    if evaluators.needs_supernet and supernet is None:
+        hint = "make one: nascli train-supernet -c CONFIG -o supernet.pt"
+        raise UsageError(f"the evaluator '{evaluator.use}' needs --supernet", hint=hint)
 
 
 def _data(inputs: EvaluatorInputs) -> DataRecord | None:

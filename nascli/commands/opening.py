@@ -1,0 +1,66 @@
+"""What a person may point at: an artifact of any kind, a folder of them, or a search space by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nascli.artifacts.architecture import Architecture
+from nascli.artifacts.base import FORMATS, Artifact, read_header
+from nascli.artifacts.checkpoint import Checkpoint
+from nascli.artifacts.history import History
+from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.model import Model
+from nascli.artifacts.report import Report
+from nascli.artifacts.supernet import SupernetCheckpoint
+from nascli.component import Reference, installed, resolve
+from nascli.config import closest
+from nascli.errors import ArtifactError
+
+KINDS: dict[str, type[Artifact[Any]]] = {
+    cls.kind: cls for cls in (LookupTable, SupernetCheckpoint, Architecture, History, Model, Report, Checkpoint)
+}
+
+Subject = Artifact[Any] | Path | Reference
+
+
+def open_any(path: Path) -> Artifact[Any]:
+    """Open an artifact of whatever kind.
+
+    Raises:
+        ArtifactError: missing, broken, or of a kind that this nascli does not know.
+    """
+    if path.suffix == ".npy":
+        return Architecture.open(path)
+    kind = read_header(path).kind
+    if kind not in KINDS:
+        raise ArtifactError(f"{path}: unknown kind '{kind}'", why=f"known: {', '.join(KINDS)}")
+    return KINDS[kind].open(path)
+
+
+def open_subject(text: str) -> Subject:
+    """The artifact, the folder, or the search space that `text` names; what exists as a path is a path.
+
+    Raises:
+        ArtifactError: there is nothing of that name, or it cannot be read.
+        ComponentError: a search space that cannot be imported.
+    """
+    path = Path(text)
+    if path.is_dir():
+        return path
+    spaces = installed("search_space")
+    missing = not path.exists() and path.suffix not in FORMATS
+    if missing and (text in spaces or ":" in text):
+        return resolve("search_space", text)
+    if missing:
+        what = f"{text}: no such file, and no search space is called that{closest(text, spaces)}"
+        raise ArtifactError(what, hint="nascli list search-space")
+    if not path.exists():
+        raise ArtifactError(f"{text}: no such file", hint=f"what is there: nascli inspect {path.parent}")
+    return open_any(path)
+
+
+def artifact_files(folder: Path) -> list[Path]:
+    """The files of a folder, and the checkpoints of its unfinished runs, that end as artifacts do."""
+    found = [*folder.iterdir(), *folder.glob("*.run/last.*")]
+    return sorted(path for path in found if path.suffix in FORMATS and path.is_file() and path.name[0] != ".")

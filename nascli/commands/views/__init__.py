@@ -1,0 +1,42 @@
+"""What each kind of artifact looks like: facts as plain JSON values, and tables of these facts for people.
+
+All facts have "schema" ("nascli.inspect.lookup-table/1"), and those of an artifact what its header says: "path",
+"kind", "schema_version", "nascli_version", "digest", "config", "summary", "provenance", "space" (name, fingerprint),
+"data", "inputs" (role → digest). What a kind adds is said in its module. NaN and infinity are null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from nascli.artifacts.base import Artifact
+from nascli.commands.views import architecture, checkpoint, history, lookup_table, report, trained
+from nascli.commands.views.common import View, clean, header_facts, header_table
+
+_KINDS = {
+    "lookup-table": lookup_table,
+    "architecture": architecture,
+    "history": history,
+    "supernet": trained,
+    "model": trained,
+    "checkpoint": checkpoint,
+    "report": report,
+}
+
+
+def as_json(artifact: Artifact[Any]) -> dict[str, Any]:
+    """The facts of an artifact as one JSON object."""
+    found: dict[str, Any] = clean({**header_facts(artifact), **_KINDS[artifact.kind].facts(artifact)})
+    return found
+
+
+def tables(artifact: Artifact[Any]) -> Iterator[View]:
+    """The tables of an artifact: its own view, then what every header tells."""
+    return tables_of(as_json(artifact))
+
+
+def tables_of(facts: dict[str, Any]) -> Iterator[View]:
+    """The tables that `tables` gives, from facts that are known already."""
+    yield from _KINDS[facts["kind"]].tables(facts)
+    yield header_table(facts)

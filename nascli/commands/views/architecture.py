@@ -1,0 +1,83 @@
+"""An architecture: "arch" (its indices), "choices" (decision, index, candidate) and "network" (one line)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from nascli.artifacts.architecture import Architecture
+from nascli.artifacts.header import Header
+from nascli.artifacts.lookup_table import LookupTable
+from nascli.commands.views.common import View, clean, percent
+from nascli.space import compact
+
+
+def facts(artifact: Architecture) -> dict[str, Any]:
+    """The choices; a vector of the user's own has its indices alone."""
+    return network_facts(artifact.header, artifact.payload.arch)
+
+
+def network_facts(header: Header, arch: Sequence[int]) -> dict[str, Any]:
+    """An architecture in the words of its search space."""
+    if header.space is None:
+        return {"arch": list(arch), "choices": [], "network": compact(arch)}
+    space = header.space.space()
+    names = list(space.names(arch))
+    choices = [
+        {"decision": label, "index": int(index), "candidate": name}
+        for index, (label, name) in zip(arch, names, strict=True)
+    ]
+    blocks = (name for _, name in names)
+    network = " -> ".join([f"input {list(space.input_shape)}", *blocks, f"{space.classes} classes"])
+    return {"arch": list(arch), "choices": choices, "network": network}
+
+
+def tables(facts: Mapping[str, Any]) -> Iterator[View]:
+    """The chosen candidate of each decision, and the network in one line."""
+    rows: list[list[object]] = [[c["decision"], c["index"], c["candidate"]] for c in facts["choices"]]
+    if rows:
+        yield "architecture", ["decision", "index", "candidate"], rows
+    yield "network", [compact(facts["arch"])], [[facts["network"]]]
+
+
+def cost_shares(lut: LookupTable, arch: Architecture) -> dict[str, Any]:
+    """What each choice of an architecture costs: "metrics" (unit, total) and "layers" (costs by metric).
+
+    Raises:
+        ArtifactError: the table is broken, or the architecture is of another space.
+    """
+    from nascli.artifacts.base import same_space
+    from nascli.cost.table import from_table
+
+    space = lut.space.space()
+    if not arch.is_external:
+        same_space(space, arch.space, str(arch.path), "measure its space: nascli build-lut -c CONFIG -o lut.h5")
+    vector = space.check(arch.payload.arch)[0]
+    model = from_table(lut.payload, space)
+    costs = {name: model.shares(name, vector) for name in model.metrics}
+    names = [("(fixed part)", ""), *space.names(vector)]
+    layers = [
+        {"decision": label, "candidate": name, "costs": {m: [base, *parts][i] for m, (base, parts) in costs.items()}}
+        for i, (label, name) in enumerate(names)
+    ]
+    totals = {name: model.total(name, vector)[0] for name in model.metrics}
+    metrics = {name: {"unit": metric.unit, "total": totals[name]} for name, metric in model.metrics.items()}
+    paths = [str(lut.path), str(arch.path)]
+    schema = "nascli.inspect.cost-shares/1"
+    found: dict[str, Any] = clean({"schema": schema, "paths": paths, "metrics": metrics, "layers": layers})
+    return found
+
+
+def share_tables(facts: Mapping[str, Any]) -> Iterator[View]:
+    """The cost of each choice beside its share of the total."""
+    metrics = facts["metrics"]
+    pairs = ((f"{name} [{metric['unit']}]", f"{name} [%]") for name, metric in metrics.items())
+    columns = ["decision", "candidate", *(column for pair in pairs for column in pair)]
+    rows: list[list[object]] = []
+    for layer in facts["layers"]:
+        row: list[object] = [layer["decision"], layer["candidate"]]
+        for name, metric in metrics.items():
+            row += [layer["costs"][name], percent(layer["costs"][name], metric["total"])]
+        rows.append(row)
+    totals = [cell for metric in metrics.values() for cell in (metric["total"], percent(1, 1))]
+    yield f"what {facts['paths'][1]} costs by {facts['paths'][0]}", columns, [*rows, ["total", "", *totals]]

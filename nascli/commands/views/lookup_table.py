@@ -1,0 +1,98 @@
+"""A lookup table: "metrics" → unit, exactness, conditions, totals, "cells", and the "shares" of the decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from nascli.artifacts.lookup_table import LookupTable
+from nascli.commands.views.common import View, flat, percent
+from nascli.errors import UsageError
+
+if TYPE_CHECKING:
+    from nascli.cost.model import Metric
+    from nascli.space import Space
+
+
+def facts(artifact: LookupTable) -> dict[str, Any]:
+    """Each metric with all of its cells.
+
+    "shares": decisions (those that hang together joined) → their part, 0 to 1, of the way from the smallest total to
+    the largest; empty, like the totals, where costs depend on decisions that do not hang together.
+
+    Raises:
+        ArtifactError: cells are missing, negative or not finite.
+    """
+    from nascli.cost.table import from_table
+
+    space = artifact.space.space()
+    model = from_table(artifact.payload, space)
+    return {"metrics": {name: _metric(metric, space) for name, metric in model.metrics.items()}}
+
+
+def _metric(metric: Metric, space: Space) -> dict[str, Any]:
+    conditions = {"unit": metric.unit, "exact": metric.exact, "error": metric.error, "notes": dict(metric.notes)}
+    return {**conditions, "base": metric.base, **_span(metric, space), "cells": list(_cells(metric, space))}
+
+
+def _cells(metric: Metric, space: Space) -> Iterator[dict[str, Any]]:
+    for factor in sorted(metric.factors, key=lambda factor: (len(factor.decisions), factor.decisions)):
+        decisions = [space.decisions[i] for i in factor.decisions]
+        for index in product(*(range(decision.size) for decision in decisions)):
+            names = [decision.name(i) for decision, i in zip(decisions, index, strict=True)]
+            yield {
+                "decisions": [decision.label for decision in decisions],
+                "candidates": names,
+                "cost": factor.values[index],
+            }
+
+
+def _span(metric: Metric, space: Space) -> dict[str, Any]:
+    from nascli.cost.states import StateSpace
+
+    try:
+        costs = StateSpace(space).costs(metric)
+    except UsageError:
+        return {"smallest": None, "largest": None, "shares": {}}
+    labels = ["+".join(space.decisions[i].label for i in group.decisions) for group in space.groups]
+    smallest, largest = (metric.base + sum(chosen) for chosen in ([c.min() for c in costs], [c.max() for c in costs]))
+    span = float(largest - smallest) or 1.0
+    shares = {label: (cost.max() - cost.min()) / span for label, cost in zip(labels, costs, strict=True)}
+    return {"smallest": smallest, "largest": largest, "shares": shares}
+
+
+def tables(facts: Mapping[str, Any]) -> Iterator[View]:
+    """Every cell, what each decision decides, the totals, and the conditions of measured metrics."""
+    metrics = facts["metrics"]
+    yield _cell_table(metrics)
+    labels = list(dict.fromkeys(label for metric in metrics.values() for label in metric["shares"]))
+    shares: list[list[object]] = [
+        [label, *(percent(metric["shares"].get(label), 1) for metric in metrics.values())] for label in labels
+    ]
+    if shares:
+        yield "share of the range of totals", ["decision", *(f"{name} [%]" for name in metrics)], shares
+    rows: list[list[object]] = [
+        [name, m["unit"], m["smallest"], m["largest"], m["base"], m["exact"], percent(m["error"], 1)]
+        for name, m in metrics.items()
+    ]
+    yield "totals", ["metric", "unit", "smallest", "largest", "fixed part", "exact", "error [%]"], rows
+    notes: list[list[object]] = [[name, *note] for name, m in metrics.items() for note in flat(m["notes"])]
+    if notes:
+        yield "conditions", ["metric", "condition", "value"], notes
+
+
+def _cell_table(metrics: Mapping[str, Any]) -> View:
+    found: dict[tuple[str, str], dict[str, object]] = {}
+    for name, metric in metrics.items():
+        for cell in metric["cells"]:
+            found.setdefault(cell_name(cell), {})[name] = cell["cost"]
+    rows: list[list[object]] = [["(fixed part)", "", *(metric["base"] for metric in metrics.values())]]
+    rows += [[*names, *(costs.get(name) for name in metrics)] for names, costs in found.items()]
+    columns = ["decision", "candidate", *(f"{name} [{metric['unit']}]" for name, metric in metrics.items())]
+    return "cost of each candidate", columns, rows
+
+
+def cell_name(cell: Mapping[str, Any]) -> tuple[str, str]:
+    """The decisions and the candidates of a cell in words."""
+    return ", ".join(cell["decisions"]), ", ".join(cell["candidates"])

@@ -1,0 +1,97 @@
+"""`--dry-run`: everything that can be known before a stage computes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nascli.artifacts.architecture import Architecture
+from nascli.artifacts.base import Artifact, same_data
+from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.supernet import SupernetCheckpoint
+from nascli.component import Reference
+from nascli.config import Config
+from nascli.console import show
+from nascli.errors import RunFailed
+from nascli.stage.declaration import Stage
+from nascli.stage.execution import check_output
+
+if TYPE_CHECKING:
+    from nascli.search_space.base import SearchSpace
+
+ENOUGH_BYTES = 64 * 2**20
+
+
+def plan(target: Stage, config: Config, inputs: Mapping[str, Artifact[Any] | None], path: Path) -> dict[str, str]:
+    """What the stage would read and write, having checked what can be checked.
+
+    Settings, components and the inputs' headers were checked when they were loaded; here the space, the data, the
+    constraint, the output and the disk are.
+
+    Raises:
+        NascliError: what the run itself would raise.
+    """
+    check_output(target, path)
+    there = {role: artifact for role, artifact in inputs.items() if artifact is not None}
+    rows = {f"reads --{role}": f"{a.path or 'as written'} ({a.header.digest[:12]})" for role, a in there.items()}
+    told: Any = config
+    if hasattr(told, "search_space"):
+        space = _space(told, there)
+        rows["search space"] = f"{space.space.name}, {show(space.space.count)} architectures"
+        if hasattr(told, "evaluator") and hasattr(told, "constraint"):
+            rows |= _search(space, told, there)
+        if hasattr(told, "dataflow"):
+            rows |= _data(space, told.dataflow, there)
+    return rows | _output(path)
+
+
+def _space(told: Any, inputs: Mapping[str, Artifact[Any]]) -> SearchSpace:
+    from nascli.search_space.base import realise
+
+    records = {role: artifact.header.space for role, artifact in inputs.items() if artifact.header.space}
+    space, record = realise(told.search_space, records)
+    for artifact in inputs.values():
+        if isinstance(artifact, Architecture) and artifact.is_external:
+            artifact.adopt(record)
+    return space
+
+
+def _search(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) -> dict[str, str]:
+    from nascli.cost.constraint import Constraint
+    from nascli.cost.feasible import FeasibleSet
+    from nascli.training_agent.searching import check_parts, costs_of
+
+    lut, supernet = inputs.get("lut"), inputs.get("supernet")
+    check_parts(told.search_strategy, told.evaluator, supernet if isinstance(supernet, SupernetCheckpoint) else None)
+    costs = costs_of(space, lut if isinstance(lut, LookupTable) else None)
+    feasible = FeasibleSet(costs, [Constraint.parse(text) for text in told.constraint])
+    feasible.require()
+    low, high = show(feasible.count.lower), show(feasible.count.upper)
+    number = low if low == high else f"{low} to {high}"
+    return {"feasible": f"{number} architectures under {', '.join(told.constraint) or 'no bound'}"}
+
+
+def _data(space: SearchSpace, reference: Reference, inputs: Mapping[str, Artifact[Any]]) -> dict[str, str]:
+    from nascli.training_agent.base import check_images
+
+    dataflow = reference.build()
+    check_images(space, dataflow)
+    record = dataflow.describe()
+    for role, artifact in inputs.items():
+        same_data(record, artifact.header.data, f"--{role}")
+    sizes = ", ".join(f"{split} {size:,}" for split, size in record.sizes.items())
+    return {"data": f"{record.name}, images {list(record.image_shape)}, {len(record.classes)} classes, {sizes}"}
+
+
+def _output(path: Path) -> dict[str, str]:
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    free = shutil.disk_usage(folder).free
+    if not os.access(folder, os.W_OK):
+        raise RunFailed(f"cannot write {path}", why=f"{folder} is read-only")
+    if free < ENOUGH_BYTES:
+        raise RunFailed(f"cannot write {path}", why=f"{free // 2**20} MiB are free on the disk")
+    there = "exists: --force would replace it" if path.exists() else "would be written"
+    return {"output": f"{path} ({there})", "free disk": f"{free / 2**30:,.1f} GiB"}

@@ -1,0 +1,132 @@
+"""Results that are there already, dry runs, and two writers of one file."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command
+
+YAML = """
+search_space: {use: tiny, width: 4}
+dataflow: {use: digits, batch_size: 128}
+threads: 1
+train_supernet: {epochs: 1}
+retrain: {epochs: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table and a network made from it."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "run.yaml").write_text(YAML)
+    for arguments in (["build-lut", "-o", "lut.h5"], ["retrain", "--arch", "0,0,1,0,1,0", "-o", "model.pt"]):
+        command = [sys.executable, "-m", "nascli", *arguments, "-c", "run.yaml", "-q"]
+        subprocess.run(command, check=True, cwd=folder, capture_output=True)
+    return folder
+
+
+def again(made: Path, nascli: Command, *arguments: str, **env: str) -> bool:
+    """Whether `retrain --skip-if-current` left the file as it was."""
+    before = (made / "model.pt").read_bytes()
+    config = ["-c", str(made / "run.yaml"), "--arch", "0,0,1,0,1,0", "-o", str(made / "copy.pt"), "-q"]
+    (made / "copy.pt").write_bytes(before)
+    done = nascli("retrain", *config, "--skip-if-current", *arguments, **env)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{made / 'copy.pt'}\n"
+    return (made / "copy.pt").read_bytes() == before
+
+
+def test_a_current_result_is_kept(made: Path, nascli: Command) -> None:
+    assert again(made, nascli)
+
+
+def test_what_says_only_how_to_run_does_not_count(made: Path, nascli: Command) -> None:
+    assert again(made, nascli, "--set", "threads=2", "--set", "checkpoint_steps=7", "--accelerator", "cpu")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("--set", "learning_rate=0.01"),
+        ("--seed", "1"),
+        ("--set", "dataflow.split_seed=1"),
+        ("--arch", "0,0,1,0,2,0"),
+    ],
+)
+def test_a_change_makes_it_anew(made: Path, nascli: Command, change: tuple[str, str]) -> None:
+    assert not again(made, nascli, *change)
+
+
+def test_the_seed_of_the_environment_counts(made: Path, nascli: Command) -> None:
+    assert not again(made, nascli, NASCLI_SEED="3")
+
+
+def test_a_broken_result_is_made_anew(made: Path, nascli: Command) -> None:
+    content = bytearray((made / "lut.h5").read_bytes())
+    content[-9] ^= 255
+    (made / "bad.h5").write_bytes(content)
+    done = nascli("build-lut", "-c", str(made / "run.yaml"), "-o", str(made / "bad.h5"), "--skip-if-current", "-q")
+    assert done.returncode == 0, done.stderr
+    digests = [json.loads(nascli("inspect", str(made / n), "--json").stdout)["digest"] for n in ("bad.h5", "lut.h5")]
+    assert digests[0] == digests[1]
+
+
+def test_a_dry_run_writes_nothing(made: Path, nascli: Command, tmp_path: Path) -> None:
+    done = nascli("train-supernet", "-c", str(made / "run.yaml"), "-o", "new/supernet.pt", "--dry-run", "--json")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert "15,625" in plan["search space"]
+    assert "digits" in plan["data"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (["search", "--constraint", "macs<=1", "--lut", "lut.h5", "--evaluator", "table"], 4, "smallest"),
+        (["train-supernet", "--set", "search_space.input_shape=[3, 8, 8]"], 2, "input_shape"),
+        (["retrain", "--arch", "0,0,1"], 3, "6 numbers"),
+    ],
+)
+def test_a_dry_run_fails_as_the_run_would(
+    made: Path, nascli: Command, arguments: list[str], code: int, word: str
+) -> None:
+    given = [str(made / a) if a == "lut.h5" else a for a in arguments]
+    suffix = {"search": "a.npy", "train-supernet": "s.pt", "retrain": "m.pt"}[arguments[0]]
+    done = nascli(*given, "-c", str(made / "run.yaml"), "-o", suffix, "--dry-run")
+    assert done.returncode == code, done.stderr
+    assert word in done.stderr
+
+
+def test_a_second_writer_of_one_file_is_refused_and_a_killed_one_frees_it(nascli: Command, tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(YAML)
+    arguments = ["train-supernet", "-c", "run.yaml", "--epochs", "500", "-o", "s.pt"]
+    first = subprocess.Popen([sys.executable, "-m", "nascli", *arguments], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    try:
+        while first.poll() is None and not (tmp_path / "s.pt.run/log.jsonl").exists():
+            time.sleep(0.02)
+        second = nascli(*arguments, "--force")
+    finally:
+        first.kill()
+        first.wait()
+    assert second.returncode == 3
+    assert f"in use by process {first.pid}" in second.stderr
+    third = nascli(*arguments, "--force", "--epochs", "1", "-q")
+    assert third.returncode == 0, third.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_read_only_folder_is_named(made: Path, nascli: Command, tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o555)
+    done = nascli("build-lut", "-c", str(made / "run.yaml"), "-o", str(locked / "lut.h5"))
+    assert done.returncode == 5
+    assert "locked" in done.stderr

@@ -1,0 +1,75 @@
+"""Where the settings of a stage come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nascli.errors import ConfigError
+from nascli.stage import stage_of
+from nascli.stage.settings import load_config
+from stages.retrain import RetrainConfig, retrain
+from stages.train_supernet import TrainSupernetConfig, train_supernet
+
+YAML = """
+seed: 3
+dataflow: {use: digits, batch_size: 16}
+train_supernet: {epochs: 2, seed: 4}
+retrain: {epochs: 3}
+"""
+
+
+def supernet(*assignments: str, file: Path | None = None, **flags: object) -> TrainSupernetConfig:
+    config = load_config(stage_of(train_supernet), file, assignments, flags)
+    assert isinstance(config, TrainSupernetConfig)
+    return config
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "run.yaml"
+    path.write_text(YAML)
+    return path
+
+
+def test_a_section_wins_over_a_shared_key(file: Path) -> None:
+    assert supernet(file=file).seed == 4
+    other = load_config(stage_of(retrain), file, (), {})
+    assert isinstance(other, RetrainConfig)
+    assert other.seed == 3
+
+
+def test_flags_win_over_set_over_environment_over_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NASCLI_SEED", "5")
+    assert supernet(file=file).seed == 5
+    assert supernet("seed=6", file=file).seed == 6
+    assert supernet("seed=6", file=file, seed=7).seed == 7
+
+
+def test_set_reaches_the_section_with_and_without_its_name(file: Path) -> None:
+    assert supernet("epochs=9", file=file).epochs == 9
+    assert supernet("train_supernet.epochs=9", file=file).epochs == 9
+
+
+def test_set_of_what_only_another_stage_has_is_passed_over(file: Path) -> None:
+    assert supernet("retrain.epochs=9", "constraint=['macs<=1']", file=file).epochs == 2
+
+
+def test_options_without_a_name_are_those_of_the_default_component() -> None:
+    assert supernet("dataflow.batch_size=8").dataflow.options.model_dump()["batch_size"] == 8
+
+
+def test_an_unknown_top_level_key_names_its_line_and_the_closest_one(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("seed: 1\ndataflo: digits\n")
+    with pytest.raises(ConfigError, match=r"run.yaml:2: unknown key 'dataflo'; did you mean 'dataflow'\?"):
+        supernet(file=path)
+
+
+def test_a_component_in_a_section_replaces_the_shared_one_whole(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("dataflow: {use: digits, batch_size: 16}\ntrain_supernet: {dataflow: synthetic}\n")
+    config = supernet(file=path)
+    assert config.dataflow.use == "synthetic"
+    assert config.dataflow.options.model_dump()["batch_size"] == 64

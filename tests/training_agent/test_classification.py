@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from nascli.training_agent.classification import Classification
+
+CLASSES = tuple("abcdefg")
+
+
+def outputs(predicted: list[int], classes: int = 7) -> Tensor:
+    """Class i, then i + 1, i + 2 … in order of preference."""
+    ranks = (torch.arange(classes) - torch.tensor(predicted)[:, None]) % classes
+    return -ranks.float()
+
+
+def report(predicted: list[int], labels: list[int], classes: int = 7, **options: Any) -> dict[str, Any]:
+    agent = Classification(Classification.Config(**options))
+    return agent.report(outputs(predicted, classes), torch.tensor(labels), CLASSES[:classes])
+
+
+def test_top1_and_top5_are_shares_of_the_images() -> None:
+    found = report([0, 0, 0, 0], [0, 4, 5, 1])
+    assert (found["images"], found["top1"], found["top5"]) == (4, 0.25, 0.75)
+
+
+def test_top5_of_fewer_classes_is_all() -> None:
+    assert report([0, 1], [2, 0], classes=3)["top5"] == 1.0
+
+
+def test_loss_is_the_mean_cross_entropy() -> None:
+    total = sum(math.exp(-rank) for rank in range(7))
+    assert report([0, 3], [0, 5])["loss"] == pytest.approx((math.log(total) + math.log(total) + 2) / 2)
+
+
+# Wilson 1927: the solutions p of |share - p| = z sqrt(p (1 - p) / n)
+@pytest.mark.parametrize(
+    ("right", "n", "low", "high"),
+    [
+        (8, 10, 0.4901625, 0.9433178),
+        (0, 10, 0.0, 0.2775328),
+        (10, 10, 0.7224672, 1.0),
+        (500, 1000, 0.4690696, 0.5309304),
+    ],
+)
+def test_the_interval_of_top1_is_wilsons(right: int, n: int, low: float, high: float) -> None:
+    found = report([0] * n, [0] * right + [1] * (n - right))
+    assert found["top1_interval_95"] == pytest.approx([low, high], abs=2e-7)
+
+
+def test_confusions_are_the_most_frequent_pairs() -> None:
+    found = report([1, 1, 1, 2, 2, 3, 6], [0, 0, 0, 4, 4, 3, 5])["confusions"]
+    assert found == [
+        {"true": "a", "predicted": "b", "images": 3},
+        {"true": "e", "predicted": "c", "images": 2},
+        {"true": "f", "predicted": "g", "images": 1},
+    ]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_so_many_confusions_are_named(n: int) -> None:
+    assert len(report([1, 2, 3], [0, 0, 0], confusions=n)["confusions"]) == n
+
+
+def test_without_mistakes_there_are_no_confusions() -> None:
+    assert report([0, 1, 2], [0, 1, 2])["confusions"] == []
+
+
+def test_images_are_judged_one_by_one() -> None:
+    right, loss = Classification().judge(outputs([0, 3]), torch.tensor([0, 5]))
+    assert right.tolist() == [1.0, 0.0]
+    assert (loss[1] - loss[0]).item() == pytest.approx(2.0, rel=1e-5)
+
+
+def test_mixed_labels_count_by_their_largest_share() -> None:
+    mixed = torch.tensor([[0.4, 0.6, 0.0], [0.9, 0.1, 0.0]])
+    right, loss = Classification().judge(outputs([1, 1], 3), mixed)
+    assert right.tolist() == [1.0, 0.0]
+    logs = outputs([1, 1], 3).log_softmax(1)
+    torch.testing.assert_close(loss, -(mixed * logs).sum(1))
+
+
+def test_imitation_is_the_cross_entropy_against_the_teachers_probabilities() -> None:
+    student, teacher = outputs([0, 3], 4), 2 * outputs([1, 3], 4)
+    expected = -(teacher.softmax(1) * student.log_softmax(1)).sum(1).mean()
+    torch.testing.assert_close(Classification().imitate(student, teacher), expected)
