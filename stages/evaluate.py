@@ -11,18 +11,13 @@ from nascli.component import Kind, Reference
 from nascli.config import shared
 from nascli.run import Run
 from nascli.stage import stage
-from nascli.training_agent.settings import Engines
+from nascli.training_agent.settings import Task
 
 
-class EvaluateConfig(Engines):
+class EvaluateConfig(Task):
     """Settings of `evaluate`."""
 
     search_space: Annotated[Reference, Kind("search_space")] | None = shared(None, description="What can be searched.")
-    dataflow: Annotated[Reference, Kind("dataflow")] = shared("digits", description="The data set.")
-    training_agent: Annotated[Reference, Kind("training_agent")] = shared(
-        "classification", description="The task's loops."
-    )
-    criterion: Annotated[Reference, Kind("criterion")] = shared("cross_entropy", description="The loss.")
 
 
 @stage(
@@ -35,11 +30,10 @@ class EvaluateConfig(Engines):
 def evaluate(config: EvaluateConfig, run: Run, model: Model, lut: LookupTable | None) -> Report:
     """Evaluate a retrained network on the test set, which no other stage touches."""
     from nascli.search_space.base import realise
-    from nascli.training_agent.base import Setup
     from nascli.training_agent.jobs import evaluate
 
     records = {role: artifact.space for role, artifact in (("model", model), ("lut", lut)) if artifact}
     space, record = realise(config.search_space, records)
-    setup = Setup(config.training_agent.build(), config.dataflow.build(), config.criterion, run)
+    setup = config.setup(run)
     found = evaluate(space, setup, config, model, lut)
     return Report(found, space=record, data=setup.dataflow.describe())

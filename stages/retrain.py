@@ -21,10 +21,6 @@ class RetrainConfig(Training):
     """Settings of `retrain`."""
 
     search_space: Annotated[Reference, Kind("search_space")] | None = shared(None, description="What can be searched.")
-    dataflow: Annotated[Reference, Kind("dataflow")] = shared("digits", description="The data set.")
-    training_agent: Annotated[Reference, Kind("training_agent")] = shared(
-        "classification", description="The task's loops."
-    )
     criterion: Annotated[Reference, Kind("criterion")] = shared(
         {"use": "cross_entropy", "label_smoothing": 0.1}, description="The loss."
     )
@@ -34,7 +30,6 @@ class RetrainConfig(Training):
     mixup: float = Field(0.0, ge=0, description="alpha of mixup; 0: off (Zhang et al., 2018)")
     cutmix: float = Field(0.0, ge=0, description="alpha of cutmix; 0: off (Yun et al., 2019)")
     splits: tuple[Literal["train", "valid"], ...] = Field(("train", "valid"), description="what is trained on")
-    seed: int = shared(0, ge=0, description="seed of all random streams")
 
 
 @stage(
@@ -47,7 +42,6 @@ class RetrainConfig(Training):
 def retrain(config: RetrainConfig, run: Run, arch: Architecture, init: SupernetCheckpoint | None) -> Model:
     """Train one architecture from scratch, or from the weights it inherits from a supernet."""
     from nascli.search_space.base import realise
-    from nascli.training_agent.base import Setup
     from nascli.training_agent.jobs import Recipe, retrain
 
     records = {} if arch.is_external else {"arch": arch.space}
@@ -58,7 +52,7 @@ def retrain(config: RetrainConfig, run: Run, arch: Architecture, init: SupernetC
     space, record = realise(config.search_space, records)
     chosen = arch.adopt(record) if arch.is_external else arch
     run.inputs["arch"] = chosen.header
-    setup = Setup(config.training_agent.build(), config.dataflow.build(), config.criterion, run)
+    setup = config.setup(run)
     recipe = Recipe(config.splits, config.ema_decay, config.mixup, config.cutmix)
     trained, summary = retrain(space, chosen.payload.arch, setup, config, recipe, init)
     facts = {"architecture": list(chosen.payload.arch)}

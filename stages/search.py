@@ -13,18 +13,13 @@ from nascli.component import Kind, Reference
 from nascli.config import option, run_option, shared
 from nascli.run import Run
 from nascli.stage import stage
-from nascli.training_agent.settings import Engines
+from nascli.training_agent.settings import Task
 
 
-class SearchConfig(Engines):
+class SearchConfig(Task):
     """Settings of `search`."""
 
     search_space: Annotated[Reference, Kind("search_space")] | None = shared(None, description="What can be searched.")
-    dataflow: Annotated[Reference, Kind("dataflow")] = shared("digits", description="The data set.")
-    training_agent: Annotated[Reference, Kind("training_agent")] = shared(
-        "classification", description="The task's loops."
-    )
-    criterion: Annotated[Reference, Kind("criterion")] = shared("cross_entropy", description="The loss.")
     search_strategy: Annotated[Reference, Kind("search_strategy")] = option(
         "evolution", description="Which architecture to try next."
     )
@@ -51,12 +46,12 @@ def search(
     """Search for the best architecture that meets the constraints."""
     from nascli.cost.constraint import Constraint
     from nascli.search_space.base import realise
-    from nascli.training_agent.base import EvaluatorInputs, Setup
+    from nascli.training_agent.base import EvaluatorInputs
     from nascli.training_agent.searching import Search, run_search
 
     records = {role: artifact.space for role, artifact in (("lut", lut), ("supernet", supernet)) if artifact}
     space, record = realise(config.search_space, records)
-    setup = Setup(config.training_agent.build(), config.dataflow.build(), config.criterion, run)
+    setup = config.setup(run)
     constraints = [Constraint.parse(text) for text in config.constraint]
     told = Search(
         config.search_strategy, config.evaluator, constraints, config.max_evaluations, config.checkpoint_minutes

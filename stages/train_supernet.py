@@ -16,15 +16,9 @@ class TrainSupernetConfig(Training):
     """Settings of `train-supernet`."""
 
     search_space: Annotated[Reference, Kind("search_space")] = shared("tiny", description="What can be searched.")
-    dataflow: Annotated[Reference, Kind("dataflow")] = shared("digits", description="The data set.")
-    training_agent: Annotated[Reference, Kind("training_agent")] = shared(
-        "classification", description="The task's loops."
-    )
-    criterion: Annotated[Reference, Kind("criterion")] = shared("cross_entropy", description="The loss.")
     training_strategy: Annotated[Reference, Kind("training_strategy")] = option(
         "uniform", description="What a training step updates."
     )
-    seed: int = shared(0, ge=0, description="seed of all random streams")
 
 
 @stage(
@@ -37,11 +31,10 @@ class TrainSupernetConfig(Training):
 def train_supernet(config: TrainSupernetConfig, run: Run) -> SupernetCheckpoint:
     """Train a supernet: all architectures of a search space at once, sharing their weights."""
     from nascli.search_space.base import record_of
-    from nascli.training_agent.base import Setup
     from nascli.training_agent.jobs import train_supernet
 
     space = config.search_space.build()
-    setup = Setup(config.training_agent.build(), config.dataflow.build(), config.criterion, run)
+    setup = config.setup(run)
     trained, summary = train_supernet(space, config.training_strategy.build(), setup, config)
     record = record_of(config.search_space, space.space)
     return SupernetCheckpoint(trained, space=record, data=setup.dataflow.describe(), summary=summary)

@@ -20,13 +20,14 @@ EVERY = {
     "--config", "-c", "--set", "--out", "-o", "--resume", "--force", "--skip-if-current", "--dry-run", "--json",
     "--quiet", "-q", "--verbose", "-v", "--search-space",
 }  # fmt: skip
-TRAINS = {"--dataflow", "--training-agent", "--criterion", "--accelerator", "--precision"}
+TASK = {"--dataflow", "--training-agent", "--accelerator", "--precision"}
+TRAINS = TASK | {"--criterion"}
 FLAGS = {
     "build-lut": EVERY,
     "train-supernet": EVERY | TRAINS | {"--training-strategy", "--epochs", "--seed"},
-    "search": EVERY | TRAINS | {"--lut", "--supernet", "--search-strategy", "--evaluator", "--constraint", "--seed"},
+    "search": EVERY | TASK | {"--lut", "--supernet", "--search-strategy", "--evaluator", "--constraint", "--seed"},
     "retrain": EVERY | TRAINS | {"--arch", "--init", "--epochs", "--seed"},
-    "evaluate": EVERY | TRAINS | {"--model", "--lut"},
+    "evaluate": EVERY | TASK | {"--model", "--lut"},
 }
 
 

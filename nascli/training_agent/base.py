@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nascli.component import Component, Reference
+from nascli.component import Component
 from nascli.dataflow.base import Dataflow
 from nascli.errors import UsageError
 from nascli.run import Run
@@ -28,7 +28,6 @@ class Setup:
 
     agent: TrainingAgent
     dataflow: Dataflow
-    criterion: Reference
     run: Run
 
 

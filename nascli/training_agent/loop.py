@@ -70,7 +70,7 @@ class Trainer:
         self.tally = Tally()
 
     def _updater(self) -> Updater:
-        criterion = self.setup.criterion.build().build()
+        criterion = self.options.criterion.build().build()
         optimizers = {"weights": optimizer_of([self.module, criterion], self.options, self.engine)}
         arch = list(self.strategy.arch_parameters().values())
         if arch:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from nascli.config import Config, run_option
+from nascli.component import Kind, Reference
+from nascli.config import Config, run_option, shared
+from nascli.run import Run
 
 if TYPE_CHECKING:
     from nascli.engine import Engine
+    from nascli.training_agent.base import Setup
 
 
 class Engines(Config):
@@ -29,9 +32,26 @@ class Engines(Config):
         return Engine(self.accelerator, self.precision, self.threads)
 
 
-class Training(Engines):
+class Task(Engines):
+    """The data and the loops that work on it."""
+
+    dataflow: Annotated[Reference, Kind("dataflow")] = shared("digits", description="The data set.")
+    training_agent: Annotated[Reference, Kind("training_agent")] = shared(
+        "classification", description="The task's loops."
+    )
+
+    def setup(self, run: Run) -> Setup:
+        """The built data and agent of a run."""
+        from nascli.training_agent.base import Setup
+
+        return Setup(self.training_agent.build(), self.dataflow.build(), run)
+
+
+class Training(Task):
     """How weights are trained."""
 
+    criterion: Annotated[Reference, Kind("criterion")] = shared("cross_entropy", description="The loss.")
+    seed: int = shared(0, ge=0, description="seed of all random streams")
     epochs: int = Field(30, ge=1, description="how many times the training images are seen")
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd with Nesterov momentum, or adamw")
     learning_rate: float = Field(0.1, gt=0, description="after warm-up; it falls to 0 on a cosine")

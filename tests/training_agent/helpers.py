@@ -14,7 +14,7 @@ from torch import nn
 from nascli.artifacts.base import Artifact
 from nascli.artifacts.model import Model
 from nascli.artifacts.supernet import SupernetCheckpoint
-from nascli.component import Reference, resolve
+from nascli.component import Reference
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel
 from nascli.criterion.base import Criterion
@@ -53,8 +53,8 @@ def training(**options: Any) -> Training:
     return Training(**{"accelerator": "cpu", **schedule, **options})
 
 
-def setup(run: Run, dataflow: Dataflow | None = None, criterion: Reference | None = None) -> Setup:
-    return Setup(Classification(), dataflow or flow(), criterion or resolve("criterion", "cross_entropy"), run)
+def setup(run: Run, dataflow: Dataflow | None = None) -> Setup:
+    return Setup(Classification(), dataflow or flow(), run)
 
 
 def batch(n: int = 8) -> Batch:
@@ -171,16 +171,15 @@ def supernet_job(strategy: type[TrainingStrategy] = Uniform, **options: Any) -> 
     return job
 
 
-def retrain_job(criterion: Reference | None = None, **options: Any) -> Job:
+def retrain_job(**options: Any) -> Job:
     """Retrains with everything that retraining can add; gives the sealed artifact."""
 
     def job(run: Run) -> Model:
         run.start()
         data = flow(augment=SyntheticAugment(randaugment=True, flip=True))
-        loss = criterion or resolve("criterion", {"use": "cross_entropy", "label_smoothing": 0.1})
+        told = training(**{"criterion": {"use": "cross_entropy", "label_smoothing": 0.1}, **options})
         recipe = Recipe(("train", "valid"), 0.9, 0.4, 0.6)
-        parts, told = setup(run, data, loss), training(**options)
-        trained, summary = retrain(tiny(), ARCH, parts, told, recipe, None)
+        trained, summary = retrain(tiny(), ARCH, setup(run, data), told, recipe, None)
         return run.complete(Model(trained, summary=summary)).sealed()
 
     return job

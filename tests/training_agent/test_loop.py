@@ -43,7 +43,7 @@ JOBS: dict[str, Job] = {
     "supernet, adamw": supernet_job(optimizer="adamw", learning_rate=1e-3),
     "mixture": supernet_job(Mixture, epochs=6, clip_grad=None),
     "retrain": retrain_job(),
-    "retrain, trainable criterion": retrain_job(TEMPERED),
+    "retrain, trainable criterion": retrain_job(criterion=TEMPERED),
     "retrain, adamw, bf16": retrain_job(optimizer="adamw", learning_rate=1e-3, precision="bf16"),
 }
 CUTS = {"after a checkpoint": 8, "between checkpoints": 8, "asked to stop": 10}
@@ -113,12 +113,15 @@ class Spoiled(Criterion):
         return Loss()
 
 
+SPOILED = Reference("criterion", "spoiled", Spoiled, Spoiled.Config())
+
+
 @pytest.mark.parametrize("every", [4, 0])
 def test_a_loss_that_is_not_finite_is_named_with_its_step_and_path(every: int, tmp_path: Path) -> None:
     run, strategy = Run(tmp_path / "out.pt"), Uniform()
-    parts = setup(run, criterion=Reference("criterion", "spoiled", Spoiled, Spoiled.Config()))
+    options = training(checkpoint_steps=every, criterion=SPOILED)
     with pytest.raises(RunFailed, match="the loss is not finite at step 6, path ") as caught:
-        train_supernet(tiny(), strategy, parts, training(checkpoint_steps=every))
+        train_supernet(tiny(), strategy, setup(run), options)
     (update,) = strategy.updates(6, run.rng("path", 6))
     path = [str(selection.active[0]) for selection in update.passes[0].forward.values()]
     assert caught.value.what.endswith("path " + ",".join(path))
@@ -126,9 +129,8 @@ def test_a_loss_that_is_not_finite_is_named_with_its_step_and_path(every: int, t
 
 
 def test_a_failed_run_keeps_its_last_good_checkpoint(tmp_path: Path) -> None:
-    parts = setup(Run(tmp_path / "out.pt"), criterion=Reference("criterion", "spoiled", Spoiled, Spoiled.Config()))
     with pytest.raises(RunFailed):
-        train_supernet(tiny(), Uniform(), parts, training())
+        train_supernet(tiny(), Uniform(), setup(Run(tmp_path / "out.pt")), training(criterion=SPOILED))
     progress = Checkpoint.open(tmp_path / "out.pt.run/last.pt").payload
     assert progress.step == 4
     assert all(value.isfinite().all() for value in progress.state["module"].values())
