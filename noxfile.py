@@ -41,7 +41,7 @@ def examples(session: nox.Session) -> None:
     """The quickstart, as its users run it."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        env = {**os.environ, "PATH": path, "VIRTUAL_ENV": sys.prefix, "NASCLI_SKIP_INSTALL": "1"}
+        env = {**os.environ, "PATH": path, "VIRTUAL_ENV": sys.prefix, "SKIP_INSTALL": "1"}
         session.run("bash", "examples/quickstart.sh", folder, env=env, external=True)
 
 

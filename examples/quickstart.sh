@@ -4,6 +4,7 @@
 # OPTIONS go to every stage, for example: --set retrain.epochs=60. What is current is kept, the rest is made anew.
 # Uses the active virtual environment, or makes .venv and installs nascli there.
 set -euo pipefail
+out=$(realpath -m "${1:-$(dirname "$0")/../out/quickstart}")
 cd "$(dirname "$0")/.."
 
 if [ -z "${VIRTUAL_ENV:-}" ]; then
@@ -11,9 +12,8 @@ if [ -z "${VIRTUAL_ENV:-}" ]; then
   VIRTUAL_ENV=$PWD/.venv
 fi
 PATH=$VIRTUAL_ENV/bin:$PATH
-[ -n "${NASCLI_SKIP_INSTALL:-}" ] || pip install -q -e .
+[ -n "${SKIP_INSTALL:-}" ] || pip install -q -e .
 
-out=${1:-out/quickstart}
 mkdir -p "$out"
 options=(-c examples/quickstart.yaml --skip-if-current "${@:2}")
 

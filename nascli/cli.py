@@ -6,6 +6,7 @@ import inspect
 import os
 import shlex
 import sys
+import traceback
 from argparse import ArgumentParser
 from collections.abc import Collection, Mapping
 from importlib import import_module
@@ -103,7 +104,8 @@ def run(arguments: list[str]) -> int:
         code = app(arguments, prog_name="nascli", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except NascliError as error:
-        _maybe_raise()
+        _maybe_trace()
+        error.hint = error.hint or error.usual_hint
         out.error(error)
         return error.exit_code
     except typer.TyperException as error:
@@ -118,12 +120,12 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:
-        _maybe_raise()
+        _maybe_trace()
         why = f"{type(error).__name__}: {error}"
         out.error(NascliError("a bug in nascli", why=why, hint="NASCLI_DEBUG=1 shows where; please report it"))
         return 1
 
 
-def _maybe_raise() -> None:
+def _maybe_trace() -> None:
     if out.verbose or os.environ.get("NASCLI_DEBUG"):
-        raise
+        traceback.print_exc()

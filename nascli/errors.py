@@ -19,9 +19,13 @@ from typing import ClassVar
 
 
 class NascliError(Exception):
-    """What went wrong (value and place), why, and the command to run next."""
+    """What went wrong (value and place), why, and the command to run next.
+
+    `usual_hint`: what the command line says where an error has no hint of its own.
+    """
 
     exit_code: ClassVar[int] = 1
+    usual_hint: ClassVar[str] = "NASCLI_DEBUG=1 shows where; please report it"
 
     def __init__(self, what: str, *, why: str = "", hint: str = "") -> None:
         super().__init__(what)
@@ -35,36 +39,46 @@ class UsageError(NascliError):
     """The command line, the YAML or a component is wrong."""
 
     exit_code = 2
+    usual_hint = "what a command takes: nascli COMMAND --help"
 
 
 class ConfigError(UsageError):
     """A key or a value of the configuration is wrong."""
 
+    usual_hint = "all keys and what they mean: nascli init"
+
 
 class ComponentError(UsageError):
     """A component cannot be found, imported or used."""
+
+    usual_hint = "what there is: nascli list"
 
 
 class ArtifactError(NascliError):
     """A file is missing, broken, newer than this nascli, or of another kind."""
 
     exit_code = 3
+    usual_hint = "make it again with the stage that wrote it; which files are whole: nascli inspect --check ."
 
 
 class Mismatch(ArtifactError):
     """Two files speak of different search spaces or different data."""
+
+    usual_hint = "what a file was made from: nascli inspect --lineage FILE"
 
 
 class Infeasible(NascliError):
     """No architecture meets the constraint."""
 
     exit_code = 4
+    usual_hint = "what the candidates cost: nascli inspect lut.h5"
 
 
 class RunFailed(NascliError):
     """The work failed: a non-finite loss, bad data, out of memory."""
 
     exit_code = 5
+    usual_hint = "remove the cause and run it again; disk, devices and versions: nascli doctor"
 
 
 class Interrupted(NascliError):

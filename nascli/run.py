@@ -56,6 +56,8 @@ class Run:
         self.folder = path.with_name(path.name + ".run")
         self.config, self.options, self.inputs = dict(config or {}), dict(options or {}), dict(inputs or {})
         self.stopping = False
+        self.resumable = False  # set by a loop that writes checkpoints and asks `stop_if_asked`
+        self.facts: dict[str, Any] = {}  # found while running; a resumed run must find the same
         self._opened = False
         self._last_checkpoint = time.monotonic()
 
@@ -79,8 +81,9 @@ class Run:
             ConfigError: the checkpoint belongs to other settings or inputs.
         """
         unfinished = self._checkpoints()
-        if unfinished and self.resume and not (force and self._changes(read_header(unfinished[0]))):
-            self._compare(read_header(unfinished[0]))
+        changes = self._changes(read_header(unfinished[0])) if unfinished and self.resume else []
+        if unfinished and self.resume and not (force and changes):
+            self._refuse(changes)
         elif unfinished and not force:
             raise UsageError(
                 f"{self.folder} holds an unfinished run", hint="go on with --resume, or give it up with --force"
@@ -90,17 +93,11 @@ class Run:
 
     def _changes(self, before: Header) -> list[str]:
         """What differs from the run that saved `before`; what was saved went through JSON, so what is now does too."""
-        digests = ({role: header.digest for role, header in inputs.items()} for inputs in (before.inputs, self.inputs))
-        pairs = {"config": (before.config, json.loads(json.dumps(self.config))), "inputs": tuple(digests)}
-        return [
-            f"{section}.{key}"
-            for section, (then, now) in pairs.items()
-            for key in sorted(then.keys() | now.keys())
-            if then.get(key) != now.get(key)
-        ]
+        then, now = ({role: h.content_id for role, h in inputs.items()} for inputs in (before.inputs, self.inputs))
+        settings = json.loads(json.dumps(self.config))
+        return [*_differences("config.", before.config, settings), *_differences("inputs.", then, now)]
 
-    def _compare(self, before: Header) -> None:
-        differ = self._changes(before)
+    def _refuse(self, differ: list[str]) -> None:
         if differ:
             raise ConfigError(
                 f"cannot resume {self.folder}: {', '.join(differ)} changed",
@@ -112,6 +109,8 @@ class Run:
 
     def checkpoint(self, artifact: Artifact[Any]) -> None:
         """Replace the checkpoint of this run."""
+        summary = {**artifact.header.summary, "facts": self.facts}
+        artifact.header = artifact.header.model_copy(update={"summary": summary})
         self.complete(artifact).write(self.folder / f"last{artifact.suffix}")
         self._last_checkpoint = time.monotonic()
 
@@ -120,11 +119,16 @@ class Run:
         return self.stopping or time.monotonic() - self._last_checkpoint >= 60 * minutes
 
     def restore(self, kind: type[Artifact[P]]) -> P | None:
-        """The payload of the checkpoint to resume from, or None when the run starts afresh."""
+        """The payload of the checkpoint to resume from, or None when the run starts afresh.
+
+        Raises:
+            ConfigError: the interrupted run had found other facts, such as other data.
+        """
         path = self.folder / f"last{kind.suffix}"
         if not (self.resume and path.exists()):
             return None
         checkpoint = kind.open(path)
+        self._refuse(_differences("", checkpoint.header.summary.get("facts", {}), self.facts))
         then, now = _conditions(checkpoint.header.provenance), _conditions(self._provenance())
         changed = [f"{name} {then[name]} → {now[name]}" for name in then if then[name] != now.get(name)]
         if changed:
@@ -181,7 +185,7 @@ class Run:
 
     @contextmanager
     def signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM ask the run to stop at its next step; a second one stops it at once."""
+        """Ctrl-C and SIGTERM ask a resumable run to stop at its next step; a second one stops any run at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -193,10 +197,14 @@ class Run:
                 signal.signal(number, handler)
 
     def _asked(self, number: int, frame: object) -> None:
-        if self.stopping:
+        if self.stopping or not self.resumable:
             raise KeyboardInterrupt
         self.stopping = True
         out.note("stopping after this step; once more to stop at once")
+
+
+def _differences(section: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return [f"{section}{key}" for key in sorted(then.keys() | now.keys()) if then.get(key) != now.get(key)]
 
 
 def _conditions(where: Mapping[str, Any]) -> dict[str, Any]:

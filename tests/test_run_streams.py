@@ -127,12 +127,18 @@ def test_a_stopped_run_says_how_to_go_on(tmp_path: Path, words: list[str], monke
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_asks_and_the_second_stops(tmp_path: Path, number: signal.Signals) -> None:
     before, one = signal.getsignal(number), run(tmp_path)
+    one.resumable = True
     with one.signals():
         os.kill(os.getpid(), number)
         assert one.stopping
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), number)
     assert signal.getsignal(number) is before
+
+
+def test_a_signal_stops_at_once_what_cannot_be_resumed(tmp_path: Path) -> None:
+    with run(tmp_path).signals(), pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_handlers_are_put_back_after_an_error(tmp_path: Path) -> None:

@@ -85,5 +85,8 @@ class Architecture(Artifact[Choice]):
         Raises:
             ArtifactError: it does not fit the space.
         """
-        record.space().check(self.payload.arch)
+        try:
+            record.space().check(self.payload.arch)
+        except ArtifactError as error:
+            raise ArtifactError(f"{self.path or '--arch'}: {error.what}") from None
         return Architecture(self.payload, space=record, summary=self.header.summary, path=self.path).sealed()

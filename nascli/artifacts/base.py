@@ -196,5 +196,6 @@ def same_data(expected: DataRecord, found: DataRecord | None, where: str) -> Non
         raise Mismatch(
             f"{where} was made on '{found.name}' ({found.fingerprint[:12]}), not on '{expected.name}' "
             f"({expected.fingerprint[:12]})",
-            why="the images, the split seed or the shares differ",
+            why="the images, the split, its shares or the normalisation differ",
+            hint="name the data it was made on: -c CONFIG, or --set dataflow=…",
         )

@@ -100,6 +100,16 @@ class Header(_Record):
         identity["inputs"] = {role: header.digest for role, header in self.inputs.items()}
         return sha256(canonical_json(identity))
 
+    @property
+    def content_id(self) -> str:
+        """What tells this input from another: its digest; of a user's own file, its contents alone.
+
+        A user's own architecture is recorded with the space that adopted it, which its file does not name.
+        """
+        if self.summary.get("origin") != "external":
+            return self.digest
+        return sha256(canonical_json([entry.model_dump(mode="json") for entry in self.manifest]))
+
     def sealed(self, manifest: tuple[Entry, ...]) -> Header:
         """This header with its contents listed and its digest computed."""
         listed = self.model_copy(update={"manifest": manifest})

@@ -54,7 +54,7 @@ class Latency(Meter):
         with torch.inference_mode():
             timers = []
             for module, shape in blocks:
-                module.eval()
+                module.eval().to(memory_format=torch.contiguous_format)
                 names = {"module": module, "x": torch.rand(self.config.batch, *shape)}
                 timers.append(Timer("module(x)", globals=names, num_threads=self.config.threads))
                 timers[-1].timeit(self.config.warmup)
@@ -71,7 +71,12 @@ class Latency(Meter):
 
     def notes(self) -> Mapping[str, Any]:
         """The conditions, and how far two halves of the rounds agree."""
-        conditions = {**self.config.model_dump(), "backend": "torch", "device": platform.processor() or "cpu"}
+        conditions = {
+            **self.config.model_dump(),
+            "backend": "torch",
+            "layout": "contiguous",
+            "device": platform.processor() or "cpu",
+        }
         return {**conditions, "statistic": "median", "reliability": self._reliability}
 
 

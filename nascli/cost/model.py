@@ -142,6 +142,12 @@ def _check(metric: Metric, space: Space) -> None:
         raise ArtifactError(f"metric '{metric.name}': the base is {metric.base}", why=_RULE)
     for factor in metric.factors:
         _check_shape(metric.name, factor, space)
+    covered = {i for factor in metric.factors for i in factor.decisions}
+    lacking = [decision.label for i, decision in enumerate(space.decisions) if i not in covered]
+    if lacking:
+        rest = f", and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+        what = f"metric '{metric.name}' has no costs of {', '.join(lacking[:SHOWN])}{rest}"
+        raise ArtifactError(what, why="a decision without a cost has zeros")
     bad = [cell for factor in metric.factors for cell in _bad_cells(factor, space)]
     if bad:
         rest = f", and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""

@@ -38,13 +38,9 @@ def current(
 
 def _same_inputs(header: Header, inputs: Mapping[str, Artifact[Any] | None]) -> bool:
     now = {role: artifact.header for role, artifact in inputs.items() if artifact is not None}
-    return now.keys() == header.inputs.keys() and all(_same(header.inputs[role], now[role]) for role in now)
-
-
-def _same(then: Header, now: Header) -> bool:
-    """An architecture of the user's own is recorded with the space that adopted it: its vector is what counts."""
-    external = then.summary.get("origin") == "external"
-    return then.manifest == now.manifest if external else then.digest == now.digest
+    return now.keys() == header.inputs.keys() and all(
+        header.inputs[role].content_id == now[role].content_id for role in now
+    )
 
 
 def _same_data(header: Header, config: Config) -> bool:

@@ -39,6 +39,7 @@ class Stage:
     inputs: tuple[Input, ...]
     output: type[Artifact[Any]]
     examples: tuple[str, ...]
+    sides: tuple[str, ...] = ()
 
     @property
     def section(self) -> str:
@@ -59,8 +60,13 @@ def _marks(field: FieldInfo) -> list[Any]:
     return [*field.metadata, *(mark for option in options for mark in get_args(option)[1:])]
 
 
-def stage(name: str, *, examples: Sequence[str]) -> Callable[[F], F]:
-    """Declare a stage; `stage_of` finds the declaration."""
+def stage(name: str, *, examples: Sequence[str], sides: Sequence[str] = ()) -> Callable[[F], F]:
+    """Declare a stage; `stage_of` finds the declaration.
+
+    Args:
+        examples: command lines for its help.
+        sides: suffixes of what it writes beside the result through `run.save`, such as ".history.h5".
+    """
 
     def declare(function: F) -> F:
         hints = get_type_hints(function)
@@ -70,7 +76,7 @@ def stage(name: str, *, examples: Sequence[str]) -> Callable[[F], F]:
         config, output = hints.pop("config"), hints.pop("return")
         hints.pop("run", None)
         inputs = tuple(_input(role, hint) for role, hint in hints.items())
-        function.__dict__["stage"] = Stage(name, function, config, inputs, output, tuple(examples))
+        function.__dict__["stage"] = Stage(name, function, config, inputs, output, tuple(examples), tuple(sides))
         return function
 
     return declare

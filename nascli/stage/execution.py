@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.base import Artifact
 from nascli.artifacts.lock import exclusive
 from nascli.config import Config
-from nascli.errors import NascliError, UsageError
+from nascli.errors import NascliError, RunFailed, UsageError
 from nascli.run import Run
 from nascli.stage.current import current
 from nascli.stage.declaration import Input, Stage
@@ -62,15 +63,30 @@ def execute(
     if how.skip_if_current and (found := current(target, config, inputs, path)) is not None:
         return found, False
     replace = how.force or how.skip_if_current
-    if path.exists() and not replace:
-        raise UsageError(f"{path} exists", hint="replace it with --force, or choose another -o")
+    there = [one for one in (path, *map(path.with_suffix, target.sides)) if one.exists()]
+    if there and not replace:
+        raise UsageError(f"{there[0]} exists", hint="replace it with --force, or choose another -o")
     run = new_run(config, inputs, path, resume=how.resume)
     with exclusive(run.folder, path), run.signals():
         run.start(replace)
-        result = target.function(config=config, run=run, **inputs)
+        with memory_errors():
+            result = target.function(config=config, run=run, **inputs)
         run.complete(result).write(path)
         run.finish()
     return result, True
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turn "out of memory", of Python or of torch, into a RunFailed."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        text = str(error)
+        if not isinstance(error, MemoryError) and not any(s in text for s in ("allocate memory", "out of memory")):
+            raise
+        hint = "a smaller dataflow.batch_size or search space, or --precision bf16"
+        raise RunFailed("out of memory", why=text.splitlines()[0][:200] if text else "", hint=hint) from error
 
 
 def new_run(config: Config, inputs: Mapping[str, Artifact[Any] | None], path: Path, *, resume: bool = False) -> Run:

@@ -81,6 +81,8 @@ def _data(space: SearchSpace, reference: Reference, inputs: Mapping[str, Artifac
     check_images(space, dataflow)
     record = dataflow.describe()
     for role, artifact in inputs.items():
+        if isinstance(artifact, Architecture):
+            continue  # found on one data set, it may be retrained on another
         same_data(record, artifact.header.data, f"--{role}")
     sizes = ", ".join(f"{split} {size:,}" for split, size in record.sizes.items())
     return {"data": f"{record.name}, images {list(record.image_shape)}, {len(record.classes)} classes, {sizes}"}

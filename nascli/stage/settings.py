@@ -13,6 +13,7 @@ from nascli.component import Reference
 from nascli.config import (
     Config,
     Document,
+    Keys,
     Origin,
     closest,
     is_marked,
@@ -36,25 +37,40 @@ def load_config(target: Stage, file: Path | None, assignments: Sequence[str], fl
         ConfigError: unknown keys and wrong values, each with its place.
     """
     document = read_document(file) if file else Document(base=Path())
-    known = _top_keys(target)
-    _check_top(document, known)
+    sections = _sections(target)
+    known = _top_keys(target, sections)
+    _check_keys(document, known, {name: keys for name, keys in sections.items() if name != target.section})
     chosen_packages(document)
     data, origin = _section(document, target)
     merged = Document(data, dict(origin.places), document.base)
     if "NASCLI_SEED" in os.environ and "seed" in target.config.model_fields:
         merged.put(("seed",), parse_scalar(os.environ["NASCLI_SEED"]), "NASCLI_SEED")
+    named = {name: _from_here(value) for name, value in flags.items() if name in target.components}
+    for name, value in named.items():  # before --set, which gives options to the component that a flag names
+        merged.put((name,), value, _flag(name))
     for text in assignments:
         keys, value = parse_assignment(text)
         if keys[0] == "stages":
             raise ConfigError(f"--set {text}: whose stage it is, the YAML alone says", hint="write it there, and -c it")
-        own = keys[1:] if keys[0] == target.section and len(keys) > 1 else keys
+        _check_section(keys, sections, f"--set {text}", target)
+        own = keys[1:] if keys[0] == target.section else keys
+        if own[0] in target.components and own[1:] in ((), ("use",)) and isinstance(value, str):
+            value = _from_here(value)
         if own[0] in target.config.model_fields or own[0] not in known:
             merged.put(own, value, f"--set {text}")
     for name, value in flags.items():
-        given = _from_here(value) if name in target.components else value
-        merged.put((name,), given, f"--{name.replace('_', '-')}")
+        if name not in named or _use(merged.data[name]) != named[name]:
+            merged.put((name,), named.get(name, value), _flag(name))
     _use_defaults(target, merged)
     return validate(target.config, merged.data, Origin(merged.places, base=document.base))
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _use(reference: Any) -> Any:
+    return reference.get("use") if isinstance(reference, dict) else reference
 
 
 def _use_defaults(target: Stage, merged: Document) -> None:
@@ -71,19 +87,44 @@ def _from_here(reference: str) -> str:
     return str(Path.cwd() / Path(reference).expanduser()) if is_file else reference
 
 
-def _top_keys(target: Stage) -> set[str]:
+def _sections(target: Stage) -> dict[str, set[str]]:
+    """The keys of every stage's section; where several packages have the stage, of any of them."""
+    found: dict[str, set[str]] = {}
+    for stage in (target, *every_stage()):
+        found.setdefault(stage.section, set()).update(stage.config.model_fields)
+    return found
+
+
+def _top_keys(target: Stage, sections: Mapping[str, set[str]]) -> set[str]:
     """The keys that may stand at the top of the YAML: shared ones of any stage, and the stages' sections."""
-    stages = [target, *every_stage()]
+    stages = (target, *every_stage())
     shared = {name for s in stages for name in s.config.model_fields if is_marked(s.config, name, "shared")}
-    sections = {target.section, *(name.replace("-", "_") for name in stage_names())}
-    return shared | sections | {"stages"}
+    return shared | sections.keys() | {name.replace("-", "_") for name in stage_names()} | {"stages"}
 
 
-def _check_top(document: Document, known: set[str]) -> None:
-    unknown = [key for key in document.data if key not in known]
+def _check_keys(document: Document, known: set[str], others: Mapping[str, set[str]]) -> None:
+    """Raises ConfigError for keys that nobody has, at the top or in the section of another stage."""
+    unknown: list[tuple[Keys, set[str]]] = [((key,), known) for key in document.data if key not in known]
+    for name, keys in others.items():
+        section = document.data.get(name)
+        if isinstance(section, dict):
+            unknown += [((name, key), keys) for key in section if key not in keys]
     if unknown:
-        places = [f"{document.places[(key,)]}: unknown key '{key}'{closest(key, known)}" for key in unknown]
+        places = [f"{document.places[path]}: {_unknown(path, names)}" for path, names in unknown]
         raise ConfigError(places[0], why="; ".join(places[1:4]))
+
+
+def _check_section(keys: Keys, sections: Mapping[str, set[str]], place: str, target: Stage) -> None:
+    """Raises ConfigError where `--set` gives a section a value, or the section of another stage a key it lacks."""
+    name, *below = keys
+    if name in sections and not below:
+        raise ConfigError(f"{place}: '{name}' is a section", hint=f"set a key of it: --set {name}.KEY=VALUE")
+    if name in sections and name != target.section and below[0] not in sections[name]:
+        raise ConfigError(f"{place}: {_unknown(keys[:2], sections[name])}")
+
+
+def _unknown(keys: Keys, names: set[str]) -> str:
+    return f"unknown key '{'.'.join(keys)}'{closest(keys[-1], names)}"
 
 
 def _section(document: Document, target: Stage) -> tuple[dict[str, Any], Origin]:

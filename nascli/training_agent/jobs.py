@@ -76,6 +76,7 @@ def retrain(
     with Engine("cpu").seeded(setup.run.torch_seed("init")):
         module = space.model(arch)
     if init is not None:
+        same_data(setup.dataflow.describe(), init.header.data, "--init")
         module.load_state_dict(space.inherit(init.payload.state_dict, arch))
     mix = _mix(recipe, space.config.classes)
     trainer = Trainer(module, Plain(), setup, options, split=recipe.splits, mix=mix, ema_decay=recipe.ema_decay)
@@ -98,8 +99,8 @@ def _mix(recipe: Recipe, classes: int) -> Mix | None:
 
 def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, lut: LookupTable | None) -> Evaluation:
     """The test metrics, the exact costs, and the measured latency beside what a table predicts."""
-    check_images(space, setup.dataflow)
     same_data(setup.dataflow.describe(), model.header.data, "--model")
+    check_images(space, setup.dataflow)
     trained, engine = model.payload, engines.engine()
     network = space.model(trained.arch)
     network.load_state_dict(trained.state_dict)

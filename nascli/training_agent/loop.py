@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -53,7 +54,7 @@ class Trainer:
         self.module = self.engine.place(module).train()
         self.mix = mix
         self.ema = (
-            AveragedModel(self.module, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=True)
+            AveragedModel(self.module, multi_avg_fn=partial(self._average, ema_decay), use_buffers=True)
             if ema_decay
             else None
         )
@@ -69,6 +70,11 @@ class Trainer:
         self._last: dict[str, float] = {}
         self.tally = Tally()
 
+    def _average(self, decay: float, averages: Any, current: Any, updates: Any) -> None:
+        """The decay grows to its value over the first steps; else a short training would end near its first weights."""
+        grown = min(decay, (1 + self.step) / (10 + self.step))
+        get_ema_multi_avg_fn(grown)(averages, current, updates)
+
     def _updater(self) -> Updater:
         criterion = self.options.criterion.build().build()
         optimizers = {"weights": optimizer_of([self.module, criterion], self.options, self.engine)}
@@ -80,6 +86,8 @@ class Trainer:
 
     def fit(self) -> dict[str, Any]:
         """Train to the end, or on from a checkpoint; what happened, for the header."""
+        self.run.resumable = True
+        self.run.facts["data"] = self.setup.dataflow.describe().fingerprint
         self._restore()
         self.run.log(event="start", step=self.step, total=self.total)
         self._clock = time.monotonic(), self.step
@@ -93,7 +101,11 @@ class Trainer:
                 if not last and self._checkpoint_due():
                     self._save()
         self._check()
-        return {"steps": self.total, "epochs": self.options.epochs, **self._last}
+        return {
+            "steps": self.total,
+            "epochs": self.options.epochs,
+            **{f"train_{name}": value for name, value in self._last.items()},
+        }
 
     def _checkpoint_due(self) -> bool:
         every = self.options.checkpoint_steps
@@ -152,7 +164,7 @@ class Trainer:
         raise RunFailed(
             f"the loss is not finite at step {step}{where}",
             why=f"learning rate {self.options.learning_rate:g}, precision {self.options.precision}",
-            hint="lower learning_rate or clip_grad; the last checkpoint is kept, --force starts anew",
+            hint="lower learning_rate or clip_grad, and start anew with --force",
         )
 
     def _save(self) -> None:

@@ -80,7 +80,7 @@ class Problem:
             RunFailed: the strategy proposed something outside the space or the constraint.
             BudgetSpent: not all of them could be scored.
         """
-        canonical = self._checked(archs)
+        canonical = self.checked(archs)
         keys = [arch.tobytes() for arch in canonical]
         new = {key: arch for key, arch in zip(keys, canonical, strict=True) if key not in self._scores}
         affordable = list(new.values())[: max(0, self.remaining)]
@@ -90,7 +90,17 @@ class Problem:
             raise BudgetSpent
         return [self._scores[key] for key in keys]
 
-    def _checked(self, archs: Archs) -> Archs:
+    def known(self, arch: Archs) -> Score | None:
+        """The score of a canonical architecture (d,), if it was scored and did not fail."""
+        score = self._scores.get(arch.tobytes())
+        return score if score is not None and score.error is None else None
+
+    def checked(self, archs: Archs) -> Archs:
+        """The architectures (n, d), canonical.
+
+        Raises:
+            RunFailed: one of them is outside the space or the constraint.
+        """
         try:
             checked = self.space.check(archs)
         except ArtifactError as error:

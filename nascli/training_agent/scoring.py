@@ -63,9 +63,13 @@ class Replay:
 
 
 def calibrate(model: nn.Module, batches: Iterable[Batch], engine: Engine) -> None:
-    """Re-estimate BatchNorm statistics as the mean over `batches` (torch's `update_bn`)."""
+    """Re-estimate BatchNorm statistics as the mean over the full batches (torch's `update_bn`).
+
+    An incomplete last batch would count as much as a full one, so it is left out, unless it is the only one.
+    """
+    first = next(iter(batches)).images.shape[0]
     with engine.autocast():
-        update_bn((batch.images for batch in batches), model)
+        update_bn((batch.images for batch in batches if batch.images.shape[0] == first), model)
 
 
 @torch.no_grad()

@@ -18,10 +18,11 @@ from nascli.cost.macs import Macs
 from nascli.cost.model import CostModel
 from nascli.cost.params import Params
 from nascli.cost.table import from_table
-from nascli.errors import BudgetSpent, UsageError
+from nascli.errors import BudgetSpent, RunFailed, UsageError
 from nascli.run import Run
 from nascli.search_space.base import SearchSpace
 from nascli.search_strategy.base import Score, SearchStrategy
+from nascli.space import Archs
 from nascli.training_agent.base import Evaluator, EvaluatorInputs
 from nascli.training_agent.problem import Problem
 
@@ -50,25 +51,31 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
     costs = costs_of(inputs.space, lut)
     feasible = FeasibleSet(costs, told.constraints)
     feasible.require()
+    data, run = _data(inputs), inputs.setup.run
     facts = dict(evaluator.prepare(inputs))
-    run = inputs.setup.run
+    run.resumable = True
+    run.facts |= {"data": data.fingerprint if data else None, **facts}
     problem = Problem(record, costs, feasible, evaluator, run, told)
-    problem.data = _data(inputs)
+    problem.data = data
     with run.progress("searching", min(told.max_evaluations, feasible.count.upper)) as problem.bar:
-        _search(strategy, problem, run)
+        winner, score = _search(strategy, problem, run)
     run.save("history", problem.history())
-    winner, score = problem.best()
     summary = _summary(costs, feasible, told.constraints, winner, score) | facts
     choice = Choice(tuple(int(i) for i in winner))
-    return Architecture(choice, space=record, data=problem.data, summary=summary | {"evaluations": problem.evaluated})
+    return Architecture(choice, space=record, data=data, summary=summary | {"evaluations": problem.evaluated})
 
 
-def _search(strategy: SearchStrategy, problem: Problem, run: Run) -> None:
-    """The best is taken from all that was scored, so a strategy that runs out of budget loses nothing."""
+def _search(strategy: SearchStrategy, problem: Problem, run: Run) -> tuple[Archs, Score | None]:
+    """The strategy's winner and its score, None where it was not scored; the best so far when the budget ran out."""
     try:
-        strategy.search(problem, run.rng("search"))
+        outcome = strategy.search(problem, run.rng("search"))
     except BudgetSpent:
         run.log(event="budget spent", evaluated=problem.evaluated)
+        return problem.best()
+    if not len(outcome.archs):
+        raise RunFailed("the search strategy found nothing")
+    winner = problem.checked(outcome.archs[:1])[0]
+    return winner, problem.known(winner)
 
 
 def costs_of(space: SearchSpace, lut: LookupTable | None) -> CostModel:
@@ -98,12 +105,11 @@ def _data(inputs: EvaluatorInputs) -> DataRecord | None:
 
 
 def _summary(
-    costs: CostModel, feasible: FeasibleSet, constraints: Sequence[Constraint], winner: Any, score: Score
+    costs: CostModel, feasible: FeasibleSet, constraints: Sequence[Constraint], winner: Archs, score: Score | None
 ) -> dict[str, Any]:
     count = feasible.count
     return {
-        "accuracy": score.accuracy,
-        "loss": score.loss,
+        **({"accuracy": score.accuracy, "loss": score.loss} if score else {}),
         "costs": {name: costs.total(name, winner[None])[0].item() for name in costs.metrics},
         "constraints": [str(constraint) for constraint in constraints],
         "feasible": float(count.lower) if count.lower == count.upper else [float(count.lower), float(count.upper)],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from nascli.component import Kind, Reference
 from nascli.config import Config, run_option, shared
@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     from nascli.training_agent.base import Setup
 
 
+def _text(value: object) -> object:
+    """YAML reads `precision: 32` as a number."""
+    return "32" if value == 32 else value
+
+
 class Engines(Config):
     """Where and how exactly to compute."""
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = run_option("auto", description="where to compute")
-    precision: Literal["32", "bf16", "fp16"] = Field(
+    precision: Annotated[Literal["32", "bf16", "fp16"], BeforeValidator(_text)] = Field(
         "32", description="precision of forwards and losses", json_schema_extra={"shared": True}
     )
 

@@ -25,7 +25,7 @@ class TableEvaluator(Evaluator):
     class Config(Evaluator.Config):
         """Options of the tabular benchmark."""
 
-        path: Path = run_option(strict=False, default=Path(), description="the JSON file")
+        path: Path = run_option(Path(), strict=False, description="the JSON file")
         score: str = Field("mean_acc", description="a field, or one value of a list: test_acc.0")
         scale: float = Field(0.01, gt=0, description="factor that turns the field into a share; 0.01 for percent")
 
@@ -36,6 +36,9 @@ class TableEvaluator(Evaluator):
         """Read the table; its digest is remembered."""
         from nascli.artifacts.files import sha256
 
+        if self.config.path == Path():
+            hint = "in the YAML: evaluator: {use: table, path: benchmark.json}"
+            raise ConfigError("the evaluator 'table' does not know its benchmark", hint=hint)
         try:
             raw = self.config.path.read_bytes()
             self._table: dict[str, Any] = dict(json.loads(raw))

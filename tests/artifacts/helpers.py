@@ -48,7 +48,8 @@ def history(n: int = 2) -> History:
 def lookup_table() -> LookupTable:
     factors = tuple(((i,), np.arange(3) * (i + 1)) for i in range(3))
     macs = Column("MAC", 7, factors, True)
-    latency = Column("ms", 0.5, (((0, 1), np.ones((3, 3)) / 8),), False, 0.02, {"rounds": 5})
+    cells = ((0, 1), np.ones((3, 3)) / 8), ((2,), np.zeros(3))
+    latency = Column("ms", 0.5, cells, False, 0.02, {"rounds": 5})
     return LookupTable(Table({"macs": macs, "latency_ms": latency}), space=record())
 
 

@@ -79,7 +79,7 @@ def test_the_shares_of_the_decisions_sum_to_one(capsys: Captured) -> None:
 def test_cells_over_several_decisions_are_listed_without_totals(capsys: Captured, tmp_path: Path) -> None:
     SAMPLES["lut.h5"]().write(tmp_path / "lut.h5")
     latency = facts(capsys, tmp_path / "lut.h5")["metrics"]["latency_ms"]
-    assert latency["cells"][1]["decisions"] == ["layer_0", "layer_1"]
+    assert ["layer_0", "layer_1"] in [cell["decisions"] for cell in latency["cells"]]
     assert latency["largest"] is None
     assert "layer_0, layer_1" in shown(capsys, tmp_path / "lut.h5")
 

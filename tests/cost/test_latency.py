@@ -87,7 +87,7 @@ def test_notes_name_the_conditions() -> None:
     assert -1 <= notes.pop("reliability") <= 1
     assert notes.pop("device")
     conditions = {"rounds": ROUNDS, "warmup": 1, "threads": 1, "batch": 2}
-    assert notes == {**conditions, "backend": "torch", "statistic": "median"}
+    assert notes == {**conditions, "backend": "torch", "layout": "contiguous", "statistic": "median"}
 
 
 def test_two_blocks_have_no_rank_correlation() -> None:

@@ -130,3 +130,38 @@ def test_a_read_only_folder_is_named(made: Path, nascli: Command, tmp_path: Path
     done = nascli("build-lut", "-c", str(made / "run.yaml"), "-o", str(locked / "lut.h5"))
     assert done.returncode == 5
     assert "locked" in done.stderr
+
+
+def test_an_external_architecture_can_be_resumed(tmp_path: Path, nascli: Command) -> None:
+    (tmp_path / "run.yaml").write_text(YAML)
+    arguments = ["retrain", "-c", "run.yaml", "--arch", "0,0,1,0,1,0", "--set", "checkpoint_steps=2", "-o", "m.pt"]
+    first = subprocess.Popen([sys.executable, "-m", "nascli", *arguments], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    while first.poll() is None and not (tmp_path / "m.pt.run/last.pt").exists():
+        time.sleep(0.005)
+    first.kill()
+    first.wait()
+    done = nascli(*arguments, "--resume", "-q")
+    assert done.returncode == 0, done.stderr
+
+
+def test_verbose_shows_a_traceback_and_keeps_message_and_exit_code(made: Path, nascli: Command) -> None:
+    table = ["--lut", str(made / "lut.h5"), "--evaluator", "table", "--constraint", "macs<=1"]
+    done = nascli("search", "-c", str(made / "run.yaml"), *table, "-o", "a.npy", "-v")
+    assert done.returncode == 4
+    assert "Traceback" in done.stderr
+    assert "error: no architecture meets" in done.stderr
+
+
+def test_out_of_memory_is_a_failed_run(nascli: Command) -> None:
+    done = nascli("train-supernet", "--set", "search_space.width=30000000", "-o", "s.pt")
+    assert done.returncode == 5
+    assert "out of memory" in done.stderr
+
+
+def test_a_side_artifact_is_not_overwritten(made: Path, nascli: Command, tmp_path: Path) -> None:
+    (tmp_path / "a.history.h5").write_bytes(b"precious")
+    table = ["--lut", str(made / "lut.h5"), "--evaluator", "table"]
+    done = nascli("search", "-c", str(made / "run.yaml"), *table, "-o", "a.npy")
+    assert done.returncode == 2
+    assert "a.history.h5 exists" in done.stderr
+    assert (tmp_path / "a.history.h5").read_bytes() == b"precious"

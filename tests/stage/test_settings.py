@@ -10,6 +10,7 @@ from nascli.errors import ConfigError
 from nascli.stage import stage_of
 from nascli.stage.settings import load_config
 from stages.retrain import RetrainConfig, retrain
+from stages.search import SearchConfig, search
 from stages.train_supernet import TrainSupernetConfig, train_supernet
 
 YAML = """
@@ -73,3 +74,20 @@ def test_a_component_in_a_section_replaces_the_shared_one_whole(tmp_path: Path) 
     config = supernet(file=path)
     assert config.dataflow.use == "synthetic"
     assert config.dataflow.options.model_dump()["batch_size"] == 64
+
+
+def test_an_unknown_key_in_the_section_of_another_stage_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("retrain: {epochz: 3}\n")
+    with pytest.raises(ConfigError, match=r"run.yaml:1: unknown key 'retrain.epochz'; did you mean 'epochs'\?"):
+        supernet(file=path)
+
+
+def test_precision_may_be_the_number_that_yaml_reads() -> None:
+    assert supernet("precision=32").precision == "32"
+
+
+def test_one_bound_may_stand_alone() -> None:
+    config = load_config(stage_of(search), None, ("constraint=macs<=3e5",), {})
+    assert isinstance(config, SearchConfig)
+    assert config.constraint == ("macs<=3e5",)

@@ -45,8 +45,16 @@ class Listed(SearchStrategy):
 
     def search(self, problem: SearchProblem, rng: np.random.Generator) -> Outcome:
         inside = np.array(ARCHS)[problem.feasible.contains(np.array(ARCHS))]
-        problem.score(inside)
-        return Outcome(inside)
+        return Outcome(inside[problem.order(inside, problem.score(inside))])
+
+
+class Blind(SearchStrategy):
+    """Knows its answer without a score."""
+
+    requires: ClassVar[Any] = frozenset()
+
+    def search(self, problem: SearchProblem, rng: np.random.Generator) -> Outcome:
+        return Outcome(np.array([ARCHS[7]]))
 
 
 class Greedy(Listed):
@@ -89,6 +97,13 @@ def test_the_winner_is_the_best_that_meets_the_constraint(tmp_path: Path) -> Non
     assert found.header.summary["evaluations"] == len(inside)
     assert found.header.summary["costs"]["macs"] == costs.total("macs", np.array(found.payload.arch))[0] <= bound
     assert found.header.summary["constraints"] == [f"macs<={bound}"]
+
+
+def test_a_strategy_may_answer_without_scores(tmp_path: Path) -> None:
+    found = search(tmp_path, strategy=own(Blind))
+    assert list(found.payload.arch) == ARCHS[7]
+    assert "accuracy" not in found.header.summary
+    assert found.header.summary["evaluations"] == 0
 
 
 def test_the_history_lies_beside_the_result(tmp_path: Path) -> None:

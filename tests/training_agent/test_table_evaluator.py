@@ -80,5 +80,5 @@ def test_a_file_that_is_no_table_is_refused(text: str | None, tmp_path: Path) ->
 
 
 def test_without_a_path_nothing_is_read() -> None:
-    with pytest.raises(ConfigError, match="cannot read the benchmark"):
+    with pytest.raises(ConfigError, match="does not know its benchmark"):
         TableEvaluator().prepare(NOTHING)
