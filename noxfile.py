@@ -68,6 +68,12 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """By hand: every bad input and fault that must be survived, in processes of their own, as a table."""
+    python(session, "tests/campaigns/faults.py", *session.posargs)
+
+
+@nox.session
 def nasbench_macro(session: nox.Session) -> None:
     """By hand: NAS-Bench-Macro, all counts and the regret of the search strategies."""
     python(session, "tests/campaigns/nasbench_macro.py", *session.posargs)

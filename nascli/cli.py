@@ -19,7 +19,7 @@ from nascli import __version__
 from nascli.commands.stage_command import add_stage, epilog, escaped
 from nascli.config import read_document
 from nascli.console import out
-from nascli.errors import Interrupted, NascliError, UsageError
+from nascli.errors import Interrupted, NascliError, RunFailed, UsageError
 from nascli.stage import chosen_packages, installed_stages, packages_of, stage_names
 
 HELP = """One-shot neural architecture search, a command per stage and a file per result.
@@ -93,6 +93,9 @@ def _packages(called: list[str] | None, arguments: list[str]) -> dict[str, str]:
 
 def main() -> None:
     """Run the command line and exit with the code of the cause."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed: else the next file to be opened would take its number
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     sys.exit(run(sys.argv[1:]))
 
 
@@ -102,28 +105,35 @@ def run(arguments: list[str]) -> int:
         called = _called(arguments)
         app = build_app(called, _packages(called, arguments))
         code = app(arguments, prog_name="nascli", standalone_mode=False)
+        sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except NascliError as error:
-        _maybe_trace()
-        error.hint = error.hint or error.usual_hint
-        out.error(error)
-        return error.exit_code
-    except typer.TyperException as error:
-        out.error(
-            UsageError(error.format_message(), hint=shlex.join(["nascli", *(_called(arguments) or ()), "--help"]))
-        )
-        return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        out.error(Interrupted("stopped at once", why="what the last checkpoint holds can be resumed"))
-        return Interrupted.exit_code
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as error:  # rich makes the second of the first
+        if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except Exception as error:
-        _maybe_trace()
-        why = f"{type(error).__name__}: {error}"
-        out.error(NascliError("a bug in nascli", why=why, hint="NASCLI_DEBUG=1 shows where; please report it"))
-        return 1
+    except (Exception, KeyboardInterrupt) as error:
+        told = _told(error, arguments)
+        out.error(told)
+        return told.exit_code
+
+
+def _told(error: BaseException, arguments: list[str]) -> NascliError:
+    """What a person is told of an exception: the cause, a hint and the exit code."""
+    words = shlex.join(["nascli", *arguments])
+    if isinstance(error, typer.TyperException):
+        return UsageError(error.format_message(), hint=shlex.join(["nascli", *(_called(arguments) or ()), "--help"]))
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        hint = f"run it again, with --resume if there is a checkpoint: {words}"
+        return Interrupted("stopped at once", why="what the last checkpoint holds can be resumed", hint=hint)
+    _maybe_trace()
+    if isinstance(error, NascliError):
+        error.hint = error.hint or error.usual_hint
+        return error
+    if isinstance(error, OSError):
+        what, why = f"cannot use {error.filename or 'a file'}", error.strerror or str(error)
+        return RunFailed(what, why=why, hint=RunFailed.usual_hint)
+    return NascliError("a bug in nascli", why=f"{type(error).__name__}: {error}", hint=NascliError.usual_hint)
 
 
 def _maybe_trace() -> None:

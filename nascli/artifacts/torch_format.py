@@ -93,7 +93,10 @@ class TorchFormat:
         import torch
 
         def save(stream: IO[bytes]) -> None:
-            torch.save(content, stream)
+            try:
+                torch.save(content, stream)
+            except RuntimeError as error:  # torch says no more than that its position is not the expected one
+                raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
             with zipfile.ZipFile(stream, "r") as archive:
                 storage = _hashes(archive)
             with zipfile.ZipFile(stream, "a") as archive:
