@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaigns.fault_kit import YAML, Case, Tried, in_process, make_base, run_case
-from tests.campaigns.faults import CASES
+from tests.campaigns.fault_kit import YAML, Case, Result, Tried, in_process, make_base, run_case
+from tests.campaigns.faults import CASES, COLUMNS, row
 
 FAST = [case for case in CASES if not case.slow]
 
@@ -57,3 +57,9 @@ def test_the_campaign_sees_new_files(tmp_path: Path) -> None:
     (tmp_path / "base").mkdir()
     case = Case("made up", code=0, act=lambda folder: [(folder / "x").write_text(""), Tried(0, "", "")][1:])
     assert run_case(case, tmp_path / "base", tmp_path / "case").wrong == ["x is new"]
+
+
+def test_a_mismatch_is_marked_in_its_row() -> None:
+    wrong = Result(Case("made up"), [Tried(0, "", "", 61.4), Tried(3, "", "")], False, ["no line 'hint:'"])
+    assert row(wrong) == ("WRONG", "made up", 2, 3, "0, 3", False, False, 61)
+    assert len(row(wrong)) == len(COLUMNS)

@@ -164,6 +164,7 @@ def in_process(folder: Path, words: Sequence[str], env: Mapping[str, str] | None
     stdout, stderr = io.StringIO(), io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
         code = run(list(words))
+    out.mode, out.verbose = "human", False
     return Tried(code, stdout.getvalue(), stderr.getvalue())
 
 

@@ -50,7 +50,8 @@ def row(result: Result) -> tuple[object, ...]:
     said = any(word in wrong for wrong in result.wrong for word in ("no line", "traceback", "is not said"))
     mark = "WRONG" if result.wrong else ""
     case = result.case
-    return (mark, case.fault, len(result.tried), case.code, result.codes, result.kept, not said, round(result.mib))
+    peak = round(result.mib) or None
+    return (mark, case.fault, len(result.tried), case.code, result.codes, result.kept, not said, peak)
 
 
 def run_all(cases: Sequence[Case], folder: Path, jobs: int) -> list[Result]:
@@ -78,7 +79,7 @@ def main() -> int:
         out.text("\n  ".join((f"{result.case.fault}:", *result.wrong)))
     tries = sum(len(result.tried) for result in results)
     out.text(f"{len(results)} faults, {tries} tries, {len(wrong)} with a mismatch")
-    shutil.rmtree(folder / "base", ignore_errors=True)
+    shutil.rmtree(folder / "base" if told.folder else folder, ignore_errors=True)
     return 1 if wrong or not results else 0
 
 
