@@ -77,3 +77,9 @@ def faults(session: nox.Session) -> None:
 def nasbench_macro(session: nox.Session) -> None:
     """By hand: NAS-Bench-Macro, all counts and the regret of the search strategies."""
     python(session, "tests/campaigns/nasbench_macro.py", *session.posargs)
+
+
+@nox.session
+def spaces(session: nox.Session) -> None:
+    """By hand: all stages through the command line for every installed search space, at a small size."""
+    python(session, "tests/campaigns/spaces.py", *session.posargs)

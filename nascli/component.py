@@ -50,6 +50,8 @@ class Component(ABC):
         """The options of the component."""
 
     config: Config
+    file_digest: str | None = None
+    """sha256 of the file or folder that the class was named by; None for installed ones."""
 
     def __init__(self, config: BaseConfig | None = None) -> None:
         self.config = type(self).Config() if config is None else self._checked(config)
@@ -59,6 +61,11 @@ class Component(ABC):
         if not isinstance(config, cls.Config):
             raise TypeError(f"{cls.__name__} takes a {cls.__name__}.Config, not {type(config).__qualname__}")
         return config
+
+    @classmethod
+    def adapt(cls, found: Any) -> Any:
+        """The component that stands for what a reference names; kinds that accept other classes override it."""
+        return found
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,9 @@ class Reference:
 
     def build(self) -> Any:
         """A new component of this class with these options."""
-        return self.cls(self.options)
+        component = self.cls(self.options)
+        component.file_digest = self.source
+        return component
 
 
 @dataclass(frozen=True)
@@ -143,6 +152,33 @@ def find_class(kind: str, use: str) -> type[Component]:
     return _load(kind, use, Path())[0]
 
 
+def load_object(kind: str, use: str, base: Path) -> tuple[Any, str | None]:
+    """What a reference names, whatever it is, and the sha256 of its file or folder (None for what is installed).
+
+    Args:
+        kind: the entry-point group without "nascli.", also of the smaller kinds that are not in `KINDS`: "block".
+        base: the folder that file references start at.
+
+    Raises:
+        ComponentError: unknown name, a module that does not import, no such class or function in it.
+    """
+    target, colon, attribute = use.rpartition(":")
+    if not colon:
+        return _guarded(f"{kind} '{use}'", _entry_point(kind, use).load), None
+    if (path := file_of(use, base)) is not None:
+        module, source = _import_path(path), digest_of(path)
+        return _attribute(kind, module, attribute, str(path)), source
+    module = _guarded(f"module '{target}'", partial(importlib.import_module, target))
+    return _attribute(kind, module, attribute, target), None
+
+
+def file_of(use: str, base: Path) -> Path | None:
+    """The file or folder that a reference names, whether it is there or not; None for names and modules."""
+    target, colon, _ = use.rpartition(":")
+    is_file = bool(colon) and (target.startswith((".", "/", "~")) or target.endswith(".py"))
+    return (base / Path(target).expanduser()).resolve() if is_file else None
+
+
 def installed(kind: str) -> dict[str, list[EntryPoint]]:
     """The installed components of a kind, by name, none of them imported; see `claims`."""
     return claims(f"nascli.{kind}")
@@ -166,22 +202,14 @@ def _entry_point(kind: str, use: str) -> EntryPoint:
 
 
 def _load(kind: str, use: str, base: Path) -> tuple[type[Component], str | None]:
-    target, colon, attribute = use.rpartition(":")
-    source: str | None = None
-    if not colon:
-        found = _guarded(f"{kind} '{use}'", _entry_point(kind, use).load)
-    elif target.startswith((".", "/", "~")) or target.endswith(".py"):
-        path = (base / Path(target).expanduser()).resolve()
-        module, source = _import_path(path), digest_of(path)
-        found = _attribute(module, attribute, str(path))
-    else:
-        found = _attribute(_guarded(f"module '{target}'", lambda: importlib.import_module(target)), attribute, target)
+    found, source = load_object(kind, use, base)
     return _checked(kind, use, found), source
 
 
 def _checked(kind: str, use: str, found: Any) -> type[Component]:
     module, _, name = KINDS[kind].partition(":")
     base: type[Component] = getattr(importlib.import_module(module), name)
+    found = base.adapt(found)
     if not (isinstance(found, type) and issubclass(found, base)):
         raise ComponentError(f"'{use}' is not a {base.__name__}", why=f"a {kind} inherits {module}.{name}")
     missing = sorted(getattr(found, "__abstractmethods__", ()))
@@ -190,10 +218,11 @@ def _checked(kind: str, use: str, found: Any) -> type[Component]:
     return found
 
 
-def _attribute(module: Any, name: str, where: str) -> Any:
+def _attribute(kind: str, module: Any, name: str, where: str) -> Any:
     if not hasattr(module, name):
-        names = [key for key, value in vars(module).items() if isinstance(value, type)]
-        raise ComponentError(f"{where} has no class '{name}'" + closest(name, names))
+        what = "class" if kind in KINDS else "class or function"
+        names = [key for key, value in vars(module).items() if callable(value)]
+        raise ComponentError(f"{where} has no {what} '{name}'" + closest(name, names))
     return getattr(module, name)
 
 

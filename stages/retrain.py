@@ -51,7 +51,7 @@ def retrain(config: RetrainConfig, run: Run, arch: Architecture, init: SupernetC
         raise UsageError("this architecture names no search space", hint="name it: --search-space NAME")
     space, record = realise(config.search_space, records)
     chosen = arch.adopt(record) if arch.is_external else arch
-    run.inputs["arch"] = chosen.header
+    run.inputs["arch"] = chosen.header.as_input()
     setup = config.setup(run)
     recipe = Recipe(config.splits, config.ema_decay, config.mixup, config.cutmix)
     trained, summary = retrain(space, chosen.payload.arch, setup, config, recipe, init)

@@ -69,7 +69,8 @@ class Entry(_Record):
 class Header(_Record):
     """What an artifact says of itself.
 
-    `digest` covers everything but `nascli_version`, `storage` and `provenance`; each input counts by its digest.
+    `digest` covers everything but `nascli_version`, `storage` and `provenance`; each input counts by its digest,
+    the manifest by `contents`. A header among the inputs of another leaves its manifest out.
     """
 
     format: str = Field(default=FORMAT, description="always nascli")
@@ -87,6 +88,7 @@ class Header(_Record):
     conventions: dict[str, str] = Field(default={}, description="what the numbers count, and their units")
     summary: dict[str, Any] = Field(default={}, description="results and facts that every view shows")
     manifest: tuple[Entry, ...] = Field(default=(), description="what the contents are made of")
+    contents: str = Field(default="", description="sha256 of the manifest")
     digest: str = Field(default="", description="sha256 that covers what this run repeats; see above")
     storage: dict[str, str] = Field(default={}, description="sha256 of the records of the file itself")
     provenance: dict[str, Any] = Field(
@@ -95,7 +97,7 @@ class Header(_Record):
 
     def compute_digest(self) -> str:
         """The digest that this header should carry."""
-        covered = {"format", "kind", "schema_version", "space", "data", "config", "conventions", "summary", "manifest"}
+        covered = {"format", "kind", "schema_version", "space", "data", "config", "conventions", "summary", "contents"}
         identity = self.model_dump(mode="json", include=covered)
         identity["inputs"] = {role: header.digest for role, header in self.inputs.items()}
         return sha256(canonical_json(identity))
@@ -108,27 +110,40 @@ class Header(_Record):
         """
         if self.summary.get("origin") != "external":
             return self.digest
-        return sha256(canonical_json([entry.model_dump(mode="json") for entry in self.manifest]))
+        return self.contents
 
     def sealed(self, manifest: tuple[Entry, ...]) -> Header:
         """This header with its contents listed and its digest computed."""
-        listed = self.model_copy(update={"manifest": manifest})
+        listed = self.model_copy(update={"manifest": manifest, "contents": _contents(manifest)})
         return listed.model_copy(update={"digest": listed.compute_digest()})
+
+    def as_input(self) -> Header:
+        """This header as another one carries it: its manifest left out, which grows with the network."""
+        return self.model_copy(update={"manifest": ()})
 
     def to_bytes(self) -> bytes:
         """The header as JSON."""
         return canonical_json(self.model_dump(mode="json"))
 
-    def verify(self, where: str) -> None:
+    def verify(self, where: str, *, as_input: bool = False) -> None:
         """Check the digest of this header and of all it was made from.
+
+        Args:
+            where: for the message.
+            as_input: the manifest may be left out.
 
         Raises:
             ArtifactError: a digest does not fit.
         """
-        if self.compute_digest() != self.digest:
+        listed = bool(self.manifest) or not as_input
+        if self.compute_digest() != self.digest or (listed and _contents(self.manifest) != self.contents):
             raise ArtifactError(f"{where}: the header was changed after it was written (its digest does not fit)")
         for role, header in self.inputs.items():
-            header.verify(f"{where}, input '{role}'")
+            header.verify(f"{where}, input '{role}'", as_input=True)
+
+
+def _contents(manifest: tuple[Entry, ...]) -> str:
+    return sha256(canonical_json([entry.model_dump(mode="json") for entry in manifest]))
 
 
 def parse_header(raw: bytes, where: str) -> Header:

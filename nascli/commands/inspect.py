@@ -15,8 +15,10 @@ from nascli.commands.opening import Subject, artifact_files, open_any, open_subj
 from nascli.commands.views import architecture, as_json, check, difference, folder, lineage, space, tables_of
 from nascli.commands.views.common import View
 from nascli.component import Reference
+from nascli.config import closest
 from nascli.console import out
 from nascli.errors import ArtifactError, UsageError
+from nascli.space.exchange import to_answer, to_nni
 
 __all__ = ["inspect", "open_any"]
 
@@ -25,7 +27,9 @@ EXAMPLES = (
     "nascli inspect lut.h5 arch.npy",
     "nascli inspect --lineage report.json",
     "nascli inspect . --json",
+    "nascli inspect tiny --as nni > space.json",
 )
+FORMATS = ("nni",)
 
 Seen = tuple[dict[str, Any], Iterable[View]]
 
@@ -36,6 +40,10 @@ def inspect(
     check_files: Annotated[bool, typer.Option("--check", help="Check digests and schema; exit 3 if any is wrong.")] = (
         False
     ),
+    form: Annotated[
+        str | None,
+        typer.Option("--as", metavar="FORMAT", help="Print a search space or an architecture in the JSON of NNI: nni."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False,
 ) -> None:
@@ -45,14 +53,31 @@ def inspect(
     A folder: what is there, and what is stale because its inputs were made anew.
     """
     out.mode, out.verbose = ("json" if json else "human"), verbose
-    if show_lineage and check_files:
-        raise UsageError("--lineage and --check exclude each other", hint="nascli inspect --check PATH")
-    if check_files:
+    if sum((show_lineage, check_files, form is not None)) > 1:
+        raise UsageError("--lineage, --check and --as exclude each other", hint="nascli inspect --check PATH")
+    if form is not None:
+        out.json(_exchanged(form, paths))
+    elif check_files:
         _check(_files(paths))
     elif show_lineage:
         _lineage(_files(paths))
     else:
         _show([open_subject(text) for text in paths])
+
+
+def _exchanged(form: str, paths: Sequence[str]) -> dict[str, Any]:
+    """A search space, or an architecture, in the JSON of another tool."""
+    if form not in FORMATS:
+        raise UsageError(f"--as {form}: no such format{closest(form, FORMATS)}", why=f"known: {', '.join(FORMATS)}")
+    if len(paths) != 1:
+        raise UsageError(f"--as {form} takes one search space or one architecture, found {len(paths)} paths")
+    subject = open_subject(paths[0])
+    if isinstance(subject, Reference):
+        return to_nni(subject.build().space)
+    if isinstance(subject, Architecture):
+        return to_answer(subject.space.space(), subject.payload.arch)
+    kind = "folder" if isinstance(subject, Path) else subject.kind
+    raise UsageError(f"--as {form} takes a search space or an architecture, {paths[0]} is a {kind}")
 
 
 def _files(paths: Sequence[str]) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,28 +16,59 @@ from nascli.console import out
 from nascli.errors import UsageError
 from nascli.stage import stage_names
 
-EXAMPLES = ("nascli list", "nascli list search-space", "nascli list stages --json")
+EXAMPLES = (
+    "nascli list",
+    "nascli list search-space",
+    "nascli list search-space --costs",
+    "nascli list stages --json",
+)
 
 
 def list_components(
     kind: Annotated[
         str | None, typer.Argument(metavar="KIND", help="One kind, such as search-space, or stages.")
     ] = None,
+    costs: Annotated[
+        bool, typer.Option("--costs", help="Build each search space: its size, parameters of its supernet, MACs.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """List the installed stages and components, and where each comes from, without importing them."""
+    """List the installed stages and components, and where each comes from, without importing them.
+
+    With --costs, search spaces are built at their default options, which takes up to a minute.
+    """
     out.mode = "json" if json else "human"
     kinds = ("stages", *KINDS)
     wanted = kind.replace("-", "_") if kind else None
     if wanted and wanted not in kinds:
         raise UsageError(f"no kind of component is called '{kind}'{closest(wanted, kinds)}", hint="nascli list")
+    if costs and wanted != "search_space":
+        raise UsageError("--costs are those of search spaces", hint="nascli list search-space --costs")
     found = {name: list(_points(name)) for name in ((wanted,) if wanted else kinds)}
+    if costs:
+        _show_costs(found["search_space"])
+        return
     if json:
         rows = [_facts(name, point) for name, points in found.items() for point in points]
         out.json({"components": rows})
         return
     for name, points in found.items():
         out.table(name, ["name", "what it is", "from"], [_row(point) for point in points])
+
+
+def _show_costs(points: Sequence[EntryPoint]) -> None:
+    from nascli.commands.costs import measured, tables
+
+    rows = []
+    with out.progress("measuring search spaces", len(points)) as bar:
+        for point in points:
+            rows.append({**_facts("search_space", point), **measured(point.name)})
+            bar.advance(point.name)
+    if out.mode == "json":
+        out.json({"components": rows})
+    else:
+        for view in tables(rows):
+            out.table(*view)
 
 
 def _points(kind: str) -> Iterator[EntryPoint]:

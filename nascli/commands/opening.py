@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nascli.artifacts.architecture import Architecture
+from nascli.artifacts.architecture import Architecture, is_answer
 from nascli.artifacts.base import FORMATS, Artifact, read_header
 from nascli.artifacts.checkpoint import Checkpoint
 from nascli.artifacts.history import History
@@ -25,12 +25,12 @@ Subject = Artifact[Any] | Path | Reference
 
 
 def open_any(path: Path) -> Artifact[Any]:
-    """Open an artifact of whatever kind.
+    """Open an artifact of whatever kind, and what stands for an architecture: a vector of numpy, an answer in JSON.
 
     Raises:
         ArtifactError: missing, broken, or of a kind that this nascli does not know.
     """
-    if path.suffix == ".npy":
+    if path.suffix == ".npy" or is_answer(path):
         return Architecture.open(path)
     kind = read_header(path).kind
     if kind not in KINDS:

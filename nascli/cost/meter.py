@@ -19,11 +19,13 @@ class Meter(Component, ABC):
         metric: the name of the cost, which carries its unit if it has one: "macs", "latency_ms".
         unit: "MAC", "1", "ms".
         exact: whether the costs of the blocks of a network add up to exactly the network's.
+        counts_modules: whether a block costs the same however often a forward calls it, as parameters do.
     """
 
     metric: str
     unit: str
     exact: bool
+    counts_modules: bool = False
 
     @abstractmethod
     def measure(self, module: nn.Module, shape: tuple[int, ...]) -> int | float:

@@ -125,6 +125,19 @@ class CostModel:
         """Costs (n,) of architectures (n, d), made canonical first."""
         return self[name].total(self.space.canonical(np.atleast_2d(archs)))
 
+    def merged(self, other: CostModel) -> CostModel:
+        """The metrics of both, such as what two machines measured of one space.
+
+        Raises:
+            UsageError: the other is of another space, or both have a metric of one name.
+        """
+        if other.space.fingerprint != self.space.fingerprint:
+            raise UsageError(f"costs of two search spaces, '{self.space.name}' and '{other.space.name}', do not merge")
+        both = ", ".join(sorted(self.metrics.keys() & other.metrics.keys()))
+        if both:
+            raise UsageError(f"both cost models have the metric {both}", hint="call them apart: latency_ms@pixel3")
+        return CostModel(self.space, {**self.metrics, **other.metrics})
+
     def shares(self, name: str, arch: Archs) -> tuple[int | float, list[int | float]]:
         """The base, and what each decision of an architecture (d,) adds; together they are its total.
 

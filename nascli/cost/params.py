@@ -16,6 +16,7 @@ class Params(Meter):
     metric = "params"
     unit = "1"
     exact = True
+    counts_modules = True
 
     def measure(self, module: nn.Module, shape: tuple[int, ...]) -> int:
         """The number of parameters, a shared one counted once; `shape` does not matter."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
+from inspect import isfunction
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -20,7 +22,7 @@ from nascli.space import Space
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from nascli.supernet import Supernet
+    from nascli.supernet.base import Supernet
 
 
 class SearchSpace(Component):
@@ -38,14 +40,28 @@ class SearchSpace(Component):
 
     config: Config
 
+    @classmethod
+    def adapt(cls, found: Any) -> Any:
+        """A network of one's own, or a function that makes one, is a space by itself."""
+        is_network = isinstance(found, type) and any(
+            base.__module__ == "torch.nn.modules.module" and base.__name__ == "Module" for base in found.__mro__
+        )
+        if is_network or isfunction(found):
+            from nascli.search_space.module_space import wrap
+
+            return wrap(found)
+        return found
+
     @abstractmethod
     def describe(self) -> Space:
         """The space as data; called once."""
 
     @cached_property
     def space(self) -> Space:
-        """The space as data."""
-        return self.describe()
+        """The space as data; a class from a file brings the digest of the file into it."""
+        found = self.describe()
+        digest = {} if self.file_digest is None else {"file": self.file_digest}
+        return replace(found, details={**found.details, **digest})
 
     @abstractmethod
     def supernet(self) -> Supernet:

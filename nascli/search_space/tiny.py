@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from nascli.search_space.chain import Block, ChainSpace, Layer, Macro, Stage
+from nascli.search_space.chain import ChainSpace
+from nascli.search_space.macro import Block, Layer, Macro, Stage, mobile
 
 
 class Tiny(ChainSpace):
@@ -36,11 +37,5 @@ class Tiny(ChainSpace):
 
     def micro_cfg(self) -> tuple[Block, ...]:
         """The identity, and inverted residuals of two kernels and two expansions."""
-        return (
-            Block("skip", "skip"),
-            *(
-                Block(f"mobile_k{kernel}_e{expansion}", "mobile", {"kernel": kernel, "expansion": expansion})
-                for kernel in (3, 5)
-                for expansion in (2, 4)
-            ),
-        )
+        residuals = (mobile(kernel, expansion) for kernel in (3, 5) for expansion in (2, 4))
+        return (Block("skip", "skip"), *residuals)

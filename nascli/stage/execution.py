@@ -96,7 +96,7 @@ def new_run(config: Config, inputs: Mapping[str, Artifact[Any] | None], path: Pa
         seed=getattr(config, "seed", 0),
         config=settings(config, everything=False),
         options=settings(config),
-        inputs={role: artifact.header for role, artifact in inputs.items() if artifact is not None},
+        inputs={role: artifact.header.as_input() for role, artifact in inputs.items() if artifact is not None},
         resume=resume,
     )
 

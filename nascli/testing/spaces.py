@@ -25,7 +25,7 @@ def nested() -> CostModel:
     """Two decisions of which the second exists only where the first chooses a block, and a third one."""
     decisions = (
         Decision("block", ("skip", "conv", "mobile")),
-        Decision("expansion", ("e2", "e4", "e6"), active_if=("block", (1, 2))),
+        Decision("expansion", ("e2", "e4", "e6"), active_if=(("block", (1, 2)),)),
         Decision("tail", ("none", "pool")),
     )
     joint = np.array([[0, 0, 0], [4, 5, 6], [6, 8, 10]])

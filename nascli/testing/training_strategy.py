@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nascli.cost.feasible import FeasibleSet
-from nascli.space import Selection, Space
+from nascli.space import Decision, Selection, Space
 from nascli.testing.randomness import no_global_randomness
 from nascli.testing.spaces import usual
 from nascli.training_strategy.base import Losses, Pass, TrainingStrategy, Update
+
+if TYPE_CHECKING:
+    from nascli.supernet.base import Supernet
 
 STEPS = 6
 MOST = 100  # updates a step
@@ -32,43 +35,46 @@ class TrainingStrategyContract:
         """Where it is tried; override it to leave out spaces that the strategy refuses."""
         return usual()
 
-    def ready(self, feasible: FeasibleSet) -> TrainingStrategy:
-        """A new strategy after its `setup`."""
-        strategy = self.make()
+    def ready(self, feasible: FeasibleSet) -> tuple[TrainingStrategy, Supernet]:
+        """A new strategy after its `setup`, and the network that it is bound to."""
+        from nascli.testing.network import network
+
+        strategy, module = self.make(), network(feasible.space)
         strategy.setup(feasible.space, feasible.model, feasible)
-        return strategy
+        strategy.bind(module)
+        return strategy, module
 
     def test_every_forward_fits_the_space(self) -> None:
         for feasible in self.feasible_sets():
-            strategy = self.ready(feasible)
+            strategy, _ = self.ready(feasible)
             for step in range(STEPS):
                 for update in updates(strategy, step):
                     check_update(update, feasible.space)
 
     def test_its_updates_are_a_function_of_seed_and_step(self) -> None:
         for feasible in self.feasible_sets():
-            runs = [recorded(self.ready(feasible), range(STEPS)) for _ in range(2)]
+            runs = [recorded(*self.ready(feasible), range(STEPS)) for _ in range(2)]
             assert runs[0] == runs[1], "equal seeds, but other updates"
 
     def test_it_goes_on_from_its_state(self) -> None:
         for feasible in self.feasible_sets():
             interrupted, resumed = self.ready(feasible), self.ready(feasible)
-            recorded(interrupted, range(STEPS // 2))
-            resumed.load_state_dict(stored(interrupted.state_dict()))
+            recorded(*interrupted, range(STEPS // 2))
+            resumed[0].load_state_dict(stored(interrupted[0].state_dict()))
             later = range(STEPS // 2, STEPS)
-            assert recorded(resumed, later) == recorded(interrupted, later), "`state_dict` leaves something out"
+            assert recorded(*resumed, later) == recorded(*interrupted, later), "`state_dict` leaves something out"
 
-    def test_its_architecture_parameters_are_those_of_decisions(self) -> None:
+    def test_architecture_parameters_named_like_a_decision_have_its_size(self) -> None:
         for feasible in self.feasible_sets():
             sizes = dict(zip((d.label for d in feasible.space.decisions), feasible.space.sizes, strict=True))
-            for label, parameter in self.ready(feasible).arch_parameters().items():
-                assert label in sizes, f"parameters of '{label}', which is no decision of the space"
-                assert parameter.shape == (sizes[label],), f"'{label}' has {sizes[label]} indices"
+            for name, parameter in self.ready(feasible)[0].arch_parameters().items():
+                size = sizes.get(name)
+                assert size is None or parameter.shape == (size,), f"'{name}' has {size} indices"
 
     def test_it_leaves_the_global_random_states_alone(self) -> None:
         for feasible in self.feasible_sets():
             with no_global_randomness():
-                recorded(self.ready(feasible), range(STEPS))
+                recorded(*self.ready(feasible), range(STEPS))
 
 
 def updates(strategy: TrainingStrategy, step: int) -> list[Update]:
@@ -89,21 +95,23 @@ def updates(strategy: TrainingStrategy, step: int) -> list[Update]:
     return found
 
 
-def recorded(strategy: TrainingStrategy, steps: range) -> list[Facts]:
+def recorded(strategy: TrainingStrategy, module: Supernet, steps: range) -> list[Facts]:
     """The updates of some steps as plain values."""
-    return [facts(update) for step in steps for update in updates(strategy, step)]
+    return [facts(update, module) for step in steps for update in updates(strategy, step)]
 
 
-def facts(update: Update) -> Facts:
-    """An update as plain values."""
-    passes = [(_forward(p), p.target, p.scale) for p in update.passes]
+def facts(update: Update, module: Supernet) -> Facts:
+    """An update as plain values; `module` tells what a pass without a forward runs."""
+    passes = [(_forward(p, module), p.target, p.scale) for p in update.passes]
     penalty = None if update.penalty is None else update.penalty().item()
     return (passes, update.split, update.params, penalty)
 
 
-def _forward(path: Pass) -> dict[str, Facts] | None:
+def _forward(path: Pass, module: Supernet) -> dict[str, Facts] | float:
     if path.forward is None:
-        return None
+        from nascli.testing.network import left_over
+
+        return left_over(module)
     return {label: (s.active, None if s.weights is None else s.weights.tolist()) for label, s in path.forward.items()}
 
 
@@ -128,13 +136,16 @@ def check_update(update: Update, space: Space) -> None:
             labels = {d.label for d in space.decisions}
             assert path.forward.keys() == labels, f"pass {i}: differs in {sorted(path.forward.keys() ^ labels)}"
             for decision in space.decisions:
-                check_selection(path.forward[decision.label], len(decision.candidates), decision.label)
+                check_selection(path.forward[decision.label], decision)
 
 
-def check_selection(selection: Selection, candidates: int, label: str) -> None:
-    """Raises AssertionError unless existing candidates run, each once, with a weight each."""
-    active = selection.active
-    assert active, f"'{label}': no candidate runs"
+def check_selection(selection: Selection, decision: Decision) -> None:
+    """Raises AssertionError unless existing candidates run, each once, with a weight each.
+
+    None may run where the decision can be absent.
+    """
+    active, label, candidates = selection.active, decision.label, len(decision.candidates)
+    assert active or decision.active_if, f"'{label}': no candidate runs"
     assert all(0 <= i < candidates for i in active), f"'{label}': runs {active} of {candidates} candidates"
     assert len(set(active)) == len(active), f"'{label}': a candidate runs twice: {active}"
     if selection.weights is not None:

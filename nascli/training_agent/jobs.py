@@ -57,6 +57,7 @@ def train_supernet(
     strategy.setup(space.space, costs, FeasibleSet(costs, []))
     with Engine("cpu").seeded(setup.run.torch_seed("init")):
         module = space.supernet()
+        strategy.bind(module)
     trainer = Trainer(module, strategy, setup, options)
     summary = trainer.fit()
     arch = {name: parameter.detach() for name, parameter in strategy.arch_parameters().items()}

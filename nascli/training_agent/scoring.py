@@ -13,7 +13,7 @@ from nascli.dataflow.base import Batch, Dataflow
 from nascli.engine import Engine
 from nascli.search_strategy.base import Score
 from nascli.space import Forward
-from nascli.supernet import Supernet
+from nascli.supernet.base import Supernet
 from nascli.training_agent.base import TrainingAgent
 
 KEEP_BYTES = 2**30

@@ -18,6 +18,14 @@ from nascli.training_agent.base import TrainingAgent
 from nascli.training_strategy.base import Losses, Pass, Update
 
 
+@dataclass(frozen=True)
+class Teacher:
+    """A trained network that every pass on labels imitates, with this weight."""
+
+    network: nn.Module
+    weight: float
+
+
 @dataclass
 class Updater:
     """Runs updates on one module.
@@ -31,6 +39,7 @@ class Updater:
     engine: Engine
     optimizers: Mapping[str, torch.optim.Optimizer]
     clip_grad: float | None
+    teacher: Teacher | None = None
 
     def run(self, update: Update, batch: Batch) -> Losses:
         """Run the passes of an update and step its optimiser.
@@ -40,50 +49,67 @@ class Updater:
         """
         if update.params is None:
             with torch.no_grad(), batch_statistics_alone(self.module):
-                return self._passes(update, batch)
+                return self._passes(update, batch, Leaves(trained=False))
         if update.params not in self.optimizers:
             raise UsageError("the training strategy updates architecture parameters, but arch_parameters() is empty")
         optimizer = self.optimizers[update.params]
         optimizer.zero_grad(set_to_none=True)
+        leaves = Leaves(trained=update.params == "arch")
         if update.params == "arch":
             with frozen(self.module), batch_statistics_alone(self.module):
-                losses = self._passes(update, batch)
+                losses = self._passes(update, batch, leaves)
         else:
-            losses = self._passes(update, batch)
+            losses = self._passes(update, batch, leaves)
+        self._backward(update, leaves)
         self._step(optimizer)
         return losses
 
-    def _passes(self, update: Update, batch: Batch) -> Losses:
+    def _passes(self, update: Update, batch: Batch, leaves: Leaves) -> Losses:
         outputs: list[Tensor] = []
         losses: list[Tensor] = []
         accuracies: list[Tensor] = []
+        taught = self._taught(update, batch)
         for item in update.passes:
             with self.engine.autocast():
-                output = self._forward(item.forward, batch.images, update.params)
-                loss = self._loss(item, output, batch.labels, outputs)
+                output = self._forward(item.forward, batch.images, leaves)
+                loss = self._loss(item, output, batch.labels, outputs, taught)
             if torch.is_grad_enabled():
                 self.engine.scaler.scale(item.scale * loss).backward()
             outputs.append(output.detach())
             losses.append(loss.detach())
             accuracies.append(self.agent.judge(outputs[-1], batch.labels)[0].mean())
-        if update.penalty is not None and torch.is_grad_enabled():
-            self.engine.scaler.scale(update.penalty()).backward()
         return Losses(losses, accuracies)
 
-    def _forward(self, forward: Forward | None, images: Tensor, params: str | None) -> Tensor:
-        if forward is None:
-            output: Tensor = self.module(images)
-        elif params == "weights":
-            output = self.module(images, detached(forward))
-        else:
-            output = self.module(images, forward)
+    def _taught(self, update: Update, batch: Batch) -> Tensor | None:
+        """The teacher's outputs, where a pass imitates them."""
+        if self.teacher is None or not any(item.target == "labels" for item in update.passes):
+            return None
+        with torch.no_grad(), self.engine.autocast():
+            outputs: Tensor = self.teacher.network(batch.images)
+        return outputs
+
+    def _forward(self, forward: Forward | None, images: Tensor, leaves: Leaves) -> Tensor:
+        output: Tensor = self.module(images) if forward is None else self.module(images, leaves.of(forward))
         return output
 
-    def _loss(self, item: Pass, output: Tensor, labels: Tensor, earlier: list[Tensor]) -> Tensor:
-        if item.target == "labels":
-            loss: Tensor = self.criterion(output, labels)
-            return loss
-        return self.agent.imitate(output, earlier[item.target])
+    def _loss(
+        self, item: Pass, output: Tensor, labels: Tensor, earlier: list[Tensor], taught: Tensor | None
+    ) -> Tensor:
+        if item.target != "labels":
+            return self.agent.imitate(output, earlier[item.target])
+        loss: Tensor = self.criterion(output, labels)
+        if self.teacher is not None and taught is not None:
+            loss = loss + self.teacher.weight * self.agent.imitate(output, taught)
+        return loss
+
+    def _backward(self, update: Update, leaves: Leaves) -> None:
+        """What hangs on architecture parameters goes back in one call, since its parts may share a graph."""
+        roots, gradients = leaves.collected()
+        if update.penalty is not None:
+            penalty = self.engine.scaler.scale(update.penalty())
+            roots, gradients = [*roots, penalty], [*gradients, torch.ones_like(penalty)]
+        if roots:
+            torch.autograd.backward(roots, gradients)
 
     def _step(self, optimizer: torch.optim.Optimizer) -> None:
         _start_momentum(optimizer)
@@ -93,6 +119,39 @@ class Updater:
             nn.utils.clip_grad_norm_(touched, self.clip_grad)
         self.engine.scaler.step(optimizer)
         self.engine.scaler.update()
+
+
+class Leaves:
+    """Stands between the passes of an update and the graph of its architecture parameters.
+
+    Each weight tensor of a `Selection` becomes a detached leaf, the same one in all passes; the leaves collect
+    the gradients of the passes, each of which frees its own graph.
+
+    Args:
+        trained: whether gradients are wanted.
+    """
+
+    def __init__(self, *, trained: bool) -> None:
+        self.trained = trained
+        self._found: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def of(self, forward: Forward) -> Forward:
+        """The same forward with leaves for weights."""
+        return {
+            label: item if item.weights is None else replace(item, weights=self._leaf(item.weights))
+            for label, item in forward.items()
+        }
+
+    def _leaf(self, weights: Tensor) -> Tensor:
+        if id(weights) not in self._found:
+            leaf = weights.detach().requires_grad_(self.trained and weights.requires_grad)
+            self._found[id(weights)] = weights, leaf
+        return self._found[id(weights)][1]
+
+    def collected(self) -> tuple[list[Tensor], list[Tensor]]:
+        """The tensors that had a gradient, and those gradients."""
+        pairs = [(weights, leaf.grad) for weights, leaf in self._found.values() if leaf.grad is not None]
+        return [weights for weights, _ in pairs], [gradient for _, gradient in pairs]
 
 
 def _start_momentum(optimizer: torch.optim.Optimizer) -> None:
@@ -106,14 +165,6 @@ def _start_momentum(optimizer: torch.optim.Optimizer) -> None:
             for p in group["params"] if group["momentum"] else ():
                 if p.grad is not None and optimizer.state[p].get("momentum_buffer") is None:
                     optimizer.state[p]["momentum_buffer"] = torch.zeros_like(p)
-
-
-def detached(forward: Forward) -> Forward:
-    """The same forward with weights that carry no gradient."""
-    return {
-        label: item if item.weights is None else replace(item, weights=item.weights.detach())
-        for label, item in forward.items()
-    }
 
 
 @contextmanager

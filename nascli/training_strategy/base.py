@@ -15,7 +15,7 @@ from nascli.cost.model import CostModel
 from nascli.space import Forward, Space
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
     from torch.nn import Parameter
 
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Pass:
     """One forward and backward.
 
-    `forward`: what the supernet runs; None runs the module as it stands (a plain `model(x)`).
+    `forward`: what the supernet runs; None runs the module as it stands (a plain `model(x)`), by its mutator if it
+    has one.
     `target`: the labels, or the position of an earlier pass of the same update whose detached output is imitated.
     `scale`: factor of its loss.
     """
@@ -61,21 +62,47 @@ Updates = Generator[Update, Losses, None]
 class TrainingStrategy(Component):
     """Decides what a step of supernet training updates.
 
-    `setup` is called once, before training; `updates` once a step. What depends on chance must come from the
-    `rng` of the step, and what is remembered between steps must be in `state_dict`: then a resumed run equals
-    an uninterrupted one.
+    `setup` is called once, before training, and `bind` after it; `updates` once a step. What depends on chance must
+    come from the `rng` of the step, and what is remembered between steps must be in `state_dict`: then a resumed run
+    equals an uninterrupted one.
     """
+
+    total_steps: int = 0
+    """Steps of the whole training, set by the agent before the first one; 0 where nobody knows."""
+
+    @property
+    def is_mixture(self) -> bool:
+        """Whether passes run all candidates at once, so that memory grows with their number."""
+        return False
+
+    @classmethod
+    def adapt(cls, found: Any) -> Any:
+        """A mutator or a sampler becomes the strategy that it drives."""
+        from nascli.training_strategy.adapted import adapted
+
+        return adapted(found)
 
     def setup(self, space: Space, costs: CostModel, feasible: FeasibleSet) -> None:
         """Look at the space; raise UsageError where the strategy makes no sense for it."""
         self.space, self.costs, self.feasible = space, costs, feasible
+
+    def bind(self, module: nn.Module) -> None:
+        """Look at the supernet itself, which most strategies need not; called once.
+
+        It comes after `setup`, before the first step, `arch_parameters` and `load_state_dict`; what is drawn from
+        torch's global generator here is seeded by the run.
+        """
 
     @abstractmethod
     def updates(self, step: int, rng: np.random.Generator) -> Updates:
         """The updates of one step; each `yield` returns the `Losses` of its update."""
 
     def arch_parameters(self) -> Mapping[str, Parameter]:
-        """Trainable architecture parameters by label, shape (size,)."""
+        """Trainable architecture parameters.
+
+        Those named like a decision have its shape, (size,); others, such as a mutator's, have any. The names stay
+        the same from `bind` to the end.
+        """
         return {}
 
     def state_dict(self) -> dict[str, Any]:

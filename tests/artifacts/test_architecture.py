@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from nascli.artifacts.architecture import Architecture, Choice
 from nascli.errors import ArtifactError
+from nascli.space import Space
 
 from .helpers import SPACE, architecture, record
 
@@ -15,6 +17,13 @@ from .helpers import SPACE, architecture, record
 def saved(path: Path, array: Any) -> Path:
     np.save(path, array)
     return path
+
+
+def answered(folder: Path) -> Path:
+    """The architecture 0,2,1 as a tuner gives it."""
+    answer = {"layer_0": {"_value": "skip", "_idx": 0}, "layer_1": {"_value": "wide"}, "layer_2": {"_idex": [1]}}
+    (folder / "answer.json").write_text(json.dumps(answer))
+    return folder / "answer.json"
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int8, np.uint16, np.dtype(">i4")])
@@ -95,3 +104,34 @@ def test_a_file_of_a_space_that_the_vector_does_not_fit_is_refused(tmp_path: Pat
 def test_one_without_a_space_says_so_when_asked_for_it() -> None:
     with pytest.raises(ArtifactError, match="names no search space"):
         _ = Architecture.written("0,2,1").space
+
+
+def test_an_answer_tells_its_architecture_to_a_space_alone(tmp_path: Path) -> None:
+    found = Architecture.open(answered(tmp_path))
+    assert found.is_external
+    with pytest.raises(ArtifactError, match="an answer tells its architecture to a search space alone"):
+        _ = found.payload
+    assert (found.adopt(record()).payload, found.adopt(record()).space) == (Choice((0, 2, 1)), record())
+
+
+def test_an_answer_is_the_same_input_before_and_after_a_space_adopts_it(tmp_path: Path) -> None:
+    found = Architecture.open(answered(tmp_path))
+    adopted = found.adopt(record())
+    assert found.header.content_id == adopted.header.content_id
+    adopted.header.as_input().verify("header", as_input=True)
+    (tmp_path / "answer.json").write_text(json.dumps({"layer_0": {"_idx": 0}}))
+    assert Architecture.open(tmp_path / "answer.json").header.content_id != found.header.content_id
+
+
+def test_an_adopted_answer_is_written_as_a_vector(tmp_path: Path) -> None:
+    Architecture.open(answered(tmp_path)).adopt(record()).write(tmp_path / "arch.npy")
+    assert np.load(tmp_path / "arch.npy").tolist() == [0, 2, 1]
+    again = Architecture.open(tmp_path / "arch.npy")
+    again.check_file()
+    assert (again.payload, again.header.summary) == (Choice((0, 2, 1)), {"origin": "external"})
+
+
+def test_an_answer_that_does_not_fit_is_refused_with_file_and_key(tmp_path: Path) -> None:
+    space = Space("two", SPACE.decisions[:2], (1, 8, 8), 10)
+    with pytest.raises(ArtifactError, match=r"answer\.json: key 'layer_2' is no decision of 'two'"):
+        Architecture.open(answered(tmp_path)).adopt(record(space))

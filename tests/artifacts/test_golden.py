@@ -24,13 +24,13 @@ from tests.golden.make_v1 import make
 
 V1 = Path(__file__).parents[1] / "golden" / "v1"
 DIGESTS = {
-    "arch.history.h5": "b474a77147a2804824a46bb9f161b2cc2da66752b3cdedd6306456447da1b626",
-    "arch.npy": "17ed4a5179449b4a3abcacf8efb6557f20db56eb46aa18f8e6935b780aa7cc1f",
-    "checkpoint.pt": "a59b5d5ea250cd6b7360bf37ddccf55cb7eb08ddcf46ba2b0d27a7cef3a16f19",
-    "lut.h5": "97c046916f615416ecf6bde84ead864597eb881a7b09ab019a22e57ee3a96529",
-    "model.pt": "774d1a78ce848fa8f2d8939784fd569bbb14645e38680f24499198d018405bff",
-    "report.json": "36e6d80412e599afaf83805327379267a03a4b1d8cc2373505e5374e60187899",
-    "supernet.pt": "3bba202e888afb2a477a9caa67f5bb3bdece19b909fc7170dd6c31d577cfa193",
+    "arch.history.h5": "ecd45cede7ceecf0c6d7451a60974e01a1e32fa1cf655ef14c033faafee1b8db",
+    "arch.npy": "d12fa130006909af66a97379554e2ecbb0d0f6cdb549361db0d6bb10f53e716b",
+    "checkpoint.pt": "248390c8d028e06724b2c4c75b33dd27e82032fac43100886953799cd646a594",
+    "lut.h5": "d0105f44fdf789f79e729d2609a41f818d524825f7ee6685df06e987a82f9f12",
+    "model.pt": "b5dbb69c839a2aad5ca4b48dec2085fd754acec1e1c2c5337ab3cc230f3ac2e8",
+    "report.json": "ce1ab426462a678713690d14772e27951cc16d09105ce6e2450263d8a52aec3f",
+    "supernet.pt": "aea6198817926d28e9e2b6a6c3ec77ca25da3bb9cc48e9be74db5527293b9000",
 }
 
 
@@ -110,6 +110,13 @@ def test_the_lineage_of_the_golden_report_goes_down_to_the_table() -> None:
     assert (arch.digest, arch.inputs["lut"].digest) == (DIGESTS["arch.npy"], DIGESTS["lut.h5"])
     assert header.space is not None
     assert (header.space.use, header.space.options["width"]) == ("tiny", 4)
+
+
+def test_the_inputs_of_golden_headers_have_no_manifest() -> None:
+    header = Report.open(V1 / "report.json").header
+    inputs = [header.inputs["model"], header.inputs["model"].inputs["arch"]]
+    inputs += inputs[-1].inputs.values()
+    assert [source.manifest for source in inputs] == [()] * 4
 
 
 def test_the_golden_files_stay_small() -> None:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nascli.artifacts.base import read_header, same_data, same_space
-from nascli.artifacts.header import DataRecord, Entry, Header, parse_header, provenance
-from nascli.errors import ArtifactError, Mismatch
+from nascli.artifacts.base import read_header
+from nascli.artifacts.header import Entry, Header, parse_header, provenance
+from nascli.errors import ArtifactError
 from nascli.space import Decision, Space
 
 from .helpers import DATA, SAMPLES, SPACE, record, written
@@ -68,6 +68,13 @@ def test_the_contents_enter_the_digest(field: str) -> None:
     assert header().sealed((entry, entry)).digest != header().digest
 
 
+def test_the_contents_are_the_digest_of_the_manifest() -> None:
+    entry = header().manifest[0]
+    other = entry.model_copy(update={"sha256": "b" * 64})
+    assert header(summary={"x": 2}).contents == header().contents
+    assert len({header().contents, header().sealed(()).contents, header().sealed((other,)).contents}) == 3
+
+
 def test_an_input_counts_by_its_digest_alone() -> None:
     here = header(kind="architecture", provenance={"host": "here"})
     there = header(kind="architecture", provenance={"host": "there"})
@@ -86,7 +93,41 @@ def test_a_header_reads_back_with_its_digest(values: dict[str, Any]) -> None:
 
 
 def test_the_digest_is_the_one_of_the_first_release() -> None:
-    assert header().digest == "22680a0e6bc69729e0e3602bb9b191615f3cc7a2f17f29428bcf6d0e85351ec6"
+    assert header().digest == "e32a86b8acd8a4e4cb718e13166ef3b922117b10489bc648434417f2d6eb5284"
+
+
+# --- as an input -----------------------------------------------------------------------------------------------------
+
+
+def test_an_input_leaves_its_manifest_out_and_keeps_everything_else() -> None:
+    whole = header(inputs={"lut": header(kind="lookup-table").as_input()})
+    assert (len(whole.manifest), whole.as_input().manifest) == (1, ())
+    assert whole.as_input() == whole.model_copy(update={"manifest": ()})
+
+
+def test_an_input_has_the_digest_that_it_has_as_a_file() -> None:
+    whole = header(kind="architecture")
+    assert whole.as_input().compute_digest() == whole.digest
+    assert header(inputs={"arch": whole.as_input()}).digest == header(inputs={"arch": whole}).digest
+
+
+def test_a_header_with_an_input_without_manifest_reads_back() -> None:
+    deep = header(kind="architecture", inputs={"lut": header(kind="lookup-table").as_input()}).as_input()
+    whole = header(inputs={"arch": deep})
+    assert parse_header(whole.to_bytes(), "file") == whole
+
+
+@pytest.mark.parametrize("origin", ["external", "search"])
+def test_an_input_without_manifest_is_recognised_by_its_content(origin: str) -> None:
+    whole = header(kind="architecture", summary={"origin": origin})
+    assert whole.as_input().content_id == whole.content_id
+
+
+def test_an_architecture_of_ones_own_is_known_by_its_contents_alone() -> None:
+    own, adopted = header(space=None, summary={"origin": "external"}), header(summary={"origin": "external"})
+    assert own.digest != adopted.digest
+    assert own.content_id == adopted.content_id
+    assert own.sealed(()).content_id != own.content_id
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -99,6 +140,33 @@ def changed(whole: Header, **fields: Any) -> bytes:
 def test_a_changed_header_is_refused() -> None:
     with pytest.raises(ArtifactError, match="file: the header was changed after it was written"):
         parse_header(changed(header(), config={"seed": 1}), "file")
+
+
+def manifests() -> list[list[dict[str, Any]]]:
+    """Other manifests than the header's."""
+    (entry,) = header().model_dump(mode="json")["manifest"]
+    return [[], [entry, entry], [{**entry, "sha256": "b" * 64}], [{**entry, "shape": [4]}], [{**entry, "name": "x"}]]
+
+
+@pytest.mark.parametrize("manifest", manifests())
+def test_a_changed_manifest_is_refused(manifest: list[dict[str, Any]]) -> None:
+    with pytest.raises(ArtifactError, match="file: the header was changed after it was written"):
+        parse_header(changed(header(), manifest=manifest), "file")
+
+
+@pytest.mark.parametrize("manifest", manifests()[1:])
+def test_a_changed_manifest_of_an_input_is_refused(manifest: list[dict[str, Any]]) -> None:
+    dumped = header(inputs={"arch": header(kind="architecture")}).model_dump(mode="json")
+    dumped["inputs"]["arch"]["manifest"] = manifest
+    with pytest.raises(ArtifactError, match="input 'arch': the header was changed"):
+        parse_header(json.dumps(dumped).encode(), "file")
+
+
+def test_a_manifest_that_was_changed_with_its_digest_is_refused() -> None:
+    (entry,) = header().manifest
+    other = header().sealed((entry, entry))
+    with pytest.raises(ArtifactError, match="the header was changed"):
+        parse_header(changed(header(), manifest=[entry.model_dump(mode="json")] * 2, contents=other.contents), "file")
 
 
 def test_a_changed_header_of_an_input_is_refused_by_role() -> None:
@@ -152,31 +220,7 @@ def test_a_record_whose_description_is_no_space_is_refused(description: dict[str
         record().model_copy(update={"description": description}).space()
 
 
-# --- fit -------------------------------------------------------------------------------------------------------------
-
-
-def test_files_of_one_space_fit() -> None:
-    assert record().space() == SPACE
-    same_space(SPACE, record(), "--lut")
-
-
-def test_files_of_two_spaces_are_told_apart() -> None:
-    other = Space("three", SPACE.decisions, (1, 8, 8), 11)
-    with pytest.raises(Mismatch, match="--lut is of the search space 'three'") as caught:
-        same_space(other, record(), "--lut", "make it anew")
-    assert (caught.value.exit_code, caught.value.hint) == (3, "make it anew")
-    assert SPACE.fingerprint[:12] in caught.value.what
-    assert other.fingerprint[:12] in caught.value.what
-
-
-@pytest.mark.parametrize("found", [None, DATA, DATA.model_copy(update={"name": "renamed"})])
-def test_equal_data_and_none_at_all_fit(found: DataRecord | None) -> None:
-    same_data(DATA, found, "--supernet")
-
-
-def test_other_data_is_refused_by_name() -> None:
-    with pytest.raises(Mismatch, match="--supernet was made on 'points'"):
-        same_data(DATA, DATA.model_copy(update={"fingerprint": "0" * 64}), "--supernet")
+# --- where it was made -----------------------------------------------------------------------------------------------
 
 
 def test_provenance_names_time_host_and_versions() -> None:

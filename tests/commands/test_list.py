@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from nascli.component import KINDS, installed
+from nascli.cli import run
+from nascli.commands.costs import layers_of, measured, rounded, tables
+from nascli.component import KINDS, installed, resolve
+from nascli.cost.macs import Macs
+from nascli.testing.randomness import no_global_randomness
 from tests.commands.plugin import install
 from tests.conftest import ROOT, Command
 
@@ -23,7 +29,7 @@ def listed(nascli: Command, *arguments: str, **env: str) -> dict[str, dict[str, 
 
 def test_a_kind_gives_names_descriptions_and_places(nascli: Command) -> None:
     found = listed(nascli, "search-space")
-    assert sorted(found) == ["nasbench_macro", "tiny"]
+    assert list(found) == list(installed("search_space"))
     tiny = found["tiny"]
     assert tiny["description"].startswith("Six layers of five candidates")
     assert (tiny["kind"], tiny["package"], tiny["class"]) == ("search_space", "nascli", "nascli.search_space.tiny:Tiny")
@@ -96,3 +102,106 @@ def test_list_imports_neither_torch_nor_numpy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+@pytest.fixture
+def some_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if few search spaces were installed: measuring all of them takes long."""
+    monkeypatch.setenv("COLUMNS", "200")
+    few = {name: points for name, points in installed("search_space").items() if name in ("chain", "tiny")}
+    monkeypatch.setattr("nascli.commands.list.installed", lambda kind: few)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> dict[str, Any]:
+    found = measured("tiny")
+    assert found["error"] is None
+    costs: dict[str, Any] = found["costs"]
+    return costs
+
+
+def test_costs_tell_the_size_of_a_space(tiny: dict[str, Any]) -> None:
+    assert tiny["layers"] == [{"count": 6, "decisions": 1, "candidates": 5, "n_chosen": 1}]
+    assert tiny["architectures"] == 5**6
+    assert (tiny["input_shape"], tiny["classes"]) == ([1, 8, 8], 10)
+
+
+def test_costs_count_the_parameters_of_the_whole_supernet(tiny: dict[str, Any]) -> None:
+    supernet = resolve("search_space", "tiny").build().supernet()
+    assert tiny["supernet_params"] == sum(parameter.numel() for parameter in supernet.parameters())
+
+
+def test_costs_are_macs_of_uniform_architectures(tiny: dict[str, Any]) -> None:
+    costs = resolve("search_space", "tiny").build().lookup_table([Macs()])
+    everything = np.array(list(product(range(5), repeat=6)))
+    totals = costs.total("macs", everything)
+    macs = tiny["macs"]
+    assert totals.min() <= macs["min"] < macs["median"] < macs["max"] <= totals.max()
+    assert macs["median"] == pytest.approx(np.median(totals), rel=0.1)
+    assert macs["exact"] is True
+
+
+def test_costs_are_the_same_every_time_and_draw_from_no_global_generator(tiny: dict[str, Any]) -> None:
+    with no_global_randomness():
+        assert measured("tiny")["costs"] == tiny
+
+
+def test_layers_of_unordered_decisions_are_counted_once() -> None:
+    space = resolve("search_space", "sgnas").build().space
+    layers = layers_of(space)
+    assert layers == [{"count": 21, "decisions": 6, "candidates": 4, "n_chosen": 1}]
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(1, "1"), (15_625, "15,625"), (999_999, "999,999"), (4 * 10**18, "4.0e18"), (10**400, "1.0e400")],
+)
+def test_large_numbers_of_architectures_are_rounded_for_people(number: int, expected: str) -> None:
+    assert rounded(number) == expected
+
+
+@pytest.mark.usefixtures("some_spaces")
+def test_a_space_that_cannot_be_built_is_a_row_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", "search-space", "--costs", "--json"]) == 0
+    chain, tiny = json.loads(capsys.readouterr().out)["components"]
+    assert (chain["name"], chain["costs"]) == ("chain", None)
+    assert "'search' is missing" in chain["error"]
+    assert (tiny["name"], tiny["error"], tiny["class"]) == ("tiny", None, "nascli.search_space.tiny:Tiny")
+    assert tiny["costs"]["architectures"] == 5**6
+
+
+@pytest.mark.usefixtures("some_spaces")
+def test_a_person_sees_layers_architectures_parameters_and_macs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", "search_space", "--costs"]) == 0
+    shown = capsys.readouterr().out
+    for word in (
+        "layers × candidates",
+        "6 × 5",
+        "15,625",
+        "supernet [1e6 parameters]",
+        "MACs median [1e6]",
+        "not measured",
+    ):
+        assert word in shown
+
+
+def test_choices_of_several_are_told_from_choices_of_one(tiny: dict[str, Any]) -> None:
+    pairs = [
+        {"count": 2, "decisions": 1, "candidates": 3, "n_chosen": 2},
+        {"count": 1, "decisions": 1, "candidates": 4, "n_chosen": None},
+    ]
+    (_, _, rows), *_ = tables([{"name": "mine", "costs": {**tiny, "layers": pairs}, "error": None}])
+    assert rows[0][2] == "2 × (2 of 3), 1 × (some of 4)"
+
+
+@pytest.mark.parametrize("kind", [[], ["meter"], ["stages"]])
+def test_costs_of_other_kinds_exit_2(kind: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", *kind, "--costs"]) == 2
+    assert "nascli list search-space --costs" in capsys.readouterr().err
+
+
+def test_a_plugin_that_fails_does_not_end_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "[nascli.search_space]\nbroken = broken_space:Broken\n"
+    code = "from nascli.search_space.tiny import Tiny\nclass Broken(Tiny):\n    def supernet(self):\n        return 1 / 0\n"
+    monkeypatch.syspath_prepend(install(tmp_path / "site", "broken-space", text, {"broken_space.py": code}))
+    assert measured("broken") == {"costs": None, "error": "ZeroDivisionError: division by zero"}

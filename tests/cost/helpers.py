@@ -43,7 +43,7 @@ def nested() -> CostModel:
     """`width` exists only where `op` is 1 or 2, and `depth` stands between them in the vector."""
     op = Decision("op", ("skip", "conv", "wide"))
     depth = Decision("depth", ("one", "two", "three"))
-    width = Decision("width", ("w1", "w2", "w3", "w4"), active_if=("op", (1, 2)))
+    width = Decision("width", ("w1", "w2", "w3", "w4"), active_if=(("op", (1, 2)),))
     tail = Decision("tail", ("none", "pool"))
     joint = np.array([[0, 0, 0, 0], [3, 5, 7, 9], [6, 10, 14, 18]])
     factors = Factor((0, 2), joint), Factor((1,), np.array([1, 2, 4])), Factor((3,), np.array([0, 1]))

@@ -49,6 +49,27 @@ def test_model_totals_are_over_the_canonical_architecture():
     assert model.total("macs", np.array([[0, 1, 3, 0]])) == model.total("macs", np.array([[0, 1, 0, 0]]))
 
 
+def test_merged_models_have_the_metrics_of_both():
+    macs, latency = chain({"macs": [[1, 2], [3, 4]]}, 5), chain({"latency_ms": [[0.5, 1], [2, 3]]})
+    merged = macs.merged(latency)
+    archs = everything(merged.space)
+    assert [merged.total(name, archs).tolist() for name in ("macs", "latency_ms")] == [
+        macs.total("macs", archs).tolist(),
+        latency.total("latency_ms", archs).tolist(),
+    ]
+
+
+def test_models_with_one_metric_do_not_merge():
+    model = chain({"macs": [[1, 2]], "params": [[3, 4]]})
+    with pytest.raises(UsageError, match="both cost models have the metric macs"):
+        model.merged(chain({"macs": [[1, 2]]}))
+
+
+def test_models_of_two_spaces_do_not_merge():
+    with pytest.raises(UsageError, match="costs of two search spaces"):
+        chain({"macs": [[1, 2]]}).merged(chain({"params": [[1, 2, 3]]}))
+
+
 def test_expected_of_one_hots_equals_the_total():
     model = nested()
     for arch in everything(model.space):

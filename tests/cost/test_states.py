@@ -11,8 +11,8 @@ from .helpers import everything, nested, space
 def deep() -> Space:
     """Three levels of nesting, and a choice of subsets."""
     a = Decision("a", ("x", "y", "z"))
-    b = Decision("b", ("p", "q", "r"), n_chosen=None, active_if=("a", (1, 2)))
-    c = Decision("c", ("u", "v"), active_if=("b", (0, 3, 6)))
+    b = Decision("b", ("p", "q", "r"), n_chosen=None, active_if=(("a", (1, 2)),))
+    c = Decision("c", ("u", "v"), active_if=(("b", (0, 3, 6)),))
     d = Decision("d", ("s", "t"))
     return Space("deep", (a, d, b, c), (3, 8, 8), 10)
 

@@ -78,16 +78,16 @@ def make() -> dict[str, Artifact[Any]]:
     supernet = complete(SupernetCheckpoint(payload, **both), {"epochs": 2, "seed": 0})
 
     summary = {"accuracy": 0.75, "costs": {"macs": 56304}}
-    found = {"lut": lut.header, "supernet": supernet.header}
+    found = {"lut": lut.header.as_input(), "supernet": supernet.header.as_input()}
     arch = complete(Architecture(Choice(ARCHS[1]), summary=summary, **both), {"constraint": ["macs<=60000"]}, **found)
     numbers = np.array([0.75, np.nan]), np.array([0.5, np.nan]), np.array([6, 0])
     trials = Trials(np.array(ARCHS[::-1]), *numbers, {"macs": np.array([56304, 13304])}, {1: "the loss is nan"})
     history = complete(History(trials, **both), {"constraint": ["macs<=60000"]}, **found)
 
     state = filled(space.model(ARCHS[1]).state_dict())
-    model = complete(Model(TrainedModel(ARCHS[1], state), **both), {"epochs": 3}, arch=arch.header)
+    model = complete(Model(TrainedModel(ARCHS[1], state), **both), {"epochs": 3}, arch=arch.header.as_input())
     values = {"top1": 0.5, "loss": 0.6875, "confusions": [{"true": "a", "predicted": "b", "images": 2}]}
-    report = complete(Report(Evaluation(values, {"images_per_s": 8.5}), **both), {}, model=model.header)
+    report = complete(Report(Evaluation(values, {"images_per_s": 8.5}), **both), {}, model=model.header.as_input())
 
     optimizer = {"state": {0: {"momentum_buffer": torch.ones(2, 2)}}, "param_groups": [{"lr": 0.05, "params": [0]}]}
     streams = {"train": [1, 4]}

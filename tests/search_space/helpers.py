@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +11,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from nascli.search_space.base import SearchSpace
-from nascli.search_space.chain import Block, ChainSpace, Layer, Macro, Stage
-from nascli.supernet import Supernet
+from nascli.search_space.chain import ChainSpace
+from nascli.search_space.macro import Block, Layer, Macro, Stage
+from nascli.supernet.base import Supernet
 
 STEM = Stage(Block("stem", "conv", {"kernel": 3}), 3, 4)
 POOL = Stage(Block("pool", "global_average"), 6, 6)
@@ -45,9 +47,10 @@ def small(
     last: Sequence[Stage] = (POOL, HEAD),
     blocks: Sequence[Block] = BLOCKS,
     shape: tuple[int, int, int] = (3, 8, 8),
+    **options: Any,
 ) -> Small:
-    """A space of these parts."""
-    space = Small(Small.Config(input_shape=shape, classes=5))
+    """A space of these parts, with options of every chain space."""
+    space = Small(Small.Config(input_shape=shape, classes=5, **options))
     space.macro, space.blocks = Macro(tuple(first), tuple(layers), tuple(last)), tuple(blocks)
     return space
 
@@ -60,8 +63,8 @@ def trained(space: SearchSpace, seed: int = 0) -> Supernet:
         for module in supernet.modules():
             if isinstance(module, _BatchNorm):
                 for values in (module.running_mean, module.running_var, module.weight.detach(), module.bias.detach()):
-                    assert values is not None
-                    values.uniform_(0.5, 1.5)
+                    if values is not None:
+                        values.uniform_(0.5, 1.5)
     return supernet
 
 

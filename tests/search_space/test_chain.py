@@ -1,20 +1,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from nascli.cost.macs import Macs
 from nascli.cost.meter import Meter
 from nascli.cost.params import Params
 from nascli.errors import UsageError
-from nascli.search_space.chain import Block, Layer
+from nascli.search_space.macro import Block, Layer
 from nascli.space import Space
-from nascli.supernet import Supernet
+from nascli.supernet.base import Supernet
 
 from .helpers import BLOCKS, HEAD, LAYERS, POOL, STEM, Small, decoded_and_path, macs_of, params_of, small, trained
 
@@ -53,11 +56,52 @@ def test_the_description_is_read_back() -> None:
         small(layers=(*LAYERS[:2], Layer(6, 6, stride=2))),
         small(last=(POOL, replace(HEAD, block=Block("classifier", "classifier")))),
         small(shape=(3, 9, 9)),
+        small(bn_momentum=0.2),
+        small(bn_track_running_stats=False),
     ],
-    ids=["an option", "a stride", "the head", "the images"],
+    ids=["an option", "a stride", "the head", "the images", "a momentum", "no statistics"],
 )
 def test_whatever_changes_the_network_changes_the_fingerprint(other: Small) -> None:
     assert other.space.fingerprint != SPACE.space.fingerprint
+
+
+def test_batchnorm_as_usual_is_not_described() -> None:
+    assert "norm" not in SPACE.space.details
+    assert small(bn_momentum=0.1, bn_track_running_stats=True).space.fingerprint == SPACE.space.fingerprint
+
+
+def test_every_batchnorm_is_as_the_options_say() -> None:
+    space = small(bn_momentum=0.25, bn_track_running_stats=False)
+    for network in (space.supernet(), space.model([1, 2, 3])):
+        norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+        assert {(norm.momentum, norm.track_running_stats, norm.running_mean) for norm in norms} == {(0.25, False, None)}
+
+
+@pytest.mark.parametrize("momentum", [0.0, 1.5])
+def test_a_momentum_that_is_no_share_is_refused(momentum: float) -> None:
+    with pytest.raises(ValidationError, match="bn_momentum"):
+        small(bn_momentum=momentum)
+
+
+def test_the_shape_of_the_configuration_is_layers_by_most_candidates() -> None:
+    assert SPACE.cfg_shape == (3, 4)
+    assert FewerAtFirst(SPACE.config).cfg_shape == (3, 4)
+    assert small(blocks=BLOCKS[:2]).cfg_shape == (3, 2)
+
+
+def test_input_sizes_are_what_reaches_each_layer() -> None:
+    seen: list[tuple[int, ...]] = []
+    space = small(shape=(3, 7, 5), layers=(Layer(4, 4), Layer(4, 6, stride=2), Layer(6, 6, stride=2)))
+    network = space.supernet()
+    for layer in network.network.get_submodule("layers").children():
+        layer.register_forward_pre_hook(lambda module, args: seen.append(tuple(args[0].shape[1:])))
+    network(torch.zeros(2, 3, 7, 5), space.space.forward([1, 2, 3]))
+    assert space.input_sizes == seen == [(4, 7, 5), (4, 7, 5), (6, 4, 3)]
+
+
+def test_the_cost_of_one_block_is_its_cell_of_the_table() -> None:
+    factor = SPACE.lookup_table([Macs()])["macs"].factors[1]
+    assert [SPACE.block_cost(Macs(), placed) for placed in SPACE.layers[1]] == factor.values.tolist()
 
 
 def test_options_of_a_layers_own_candidates_change_the_fingerprint() -> None:
@@ -137,19 +181,52 @@ def test_several_meters_give_a_metric_each_with_its_unit_and_notes() -> None:
     [
         (small(layers=(Layer(4, 4), Layer(5, 6))), "layer_01 expects 5 channels, but 4 reach it"),
         (small(first=()), "layer_00 expects 4 channels, but 3 reach it"),
-        (small(first=(replace(STEM, in_channels=1),)), "stem expects 1 channels, but 3 reach it"),
-        (small(layers=(Layer(4, 5),)), "pool expects 6 channels, but 5 reach it"),
+        (small(first=(replace(STEM, in_channels=1),)), "first part: block 'stem' expects 1 channels, but 3 reach it"),
+        (small(first=(replace(STEM, stride=0),)), "first part: block 'stem' has stride 0"),
+        (small(layers=(Layer(4, 5),)), "last part: block 'pool' expects 6 channels, but 5 reach it"),
+        (small(layers=(Layer(4, 4), Layer(4, 0))), "layer_01 has 0 output channels"),
         (small(layers=(Layer(4, 4), Layer(4, 6, stride=9))), "layer_01 has stride 9, but a map of 8 × 8"),
         (small(layers=(Layer(4, 4), Layer(4, 6, stride=0))), "layer_01 has stride 0"),
         (small(layers=()), "'Small' has no decision to search"),
         (small(blocks=()), "decision 'layer_00' has no candidates"),
         (small(blocks=(*BLOCKS, BLOCKS[0])), "decision 'layer_00' names a candidate twice"),
-        (small(blocks=(Block("odd", "skipp"),)), "layer_00, block 'odd': there is no operation 'skipp'"),
-        (small(layers=LAYERS[:1], last=(HEAD,)), "classifier expects 6 channels, but 4 reach it"),
-        (small(blocks=(Block("odd", "conv", {"k": 3}),)), r"layer_00, block 'odd' \(conv\): .* argument 'k'"),
+        (small(layers=LAYERS[:1], last=(HEAD,)), "last part: block 'classifier' expects 6 channels, but 4 reach it"),
+        (small(blocks=(Block("odd", "./none.py:block"),)), "block 'odd': there is no file .*/none.py"),
     ],
 )
-def test_a_wrong_space_is_refused_with_the_place_named(space: Small, message: str) -> None:
-    with pytest.raises(UsageError, match=message) as caught:
-        space.supernet()
-    assert caught.value.exit_code == 2
+def test_a_wrong_space_is_refused_with_the_place_named_before_torch_has_to_build_anything(
+    space: Small, message: str
+) -> None:
+    for method in (space.describe, space.supernet):
+        with pytest.raises(UsageError, match=message) as caught:
+            method()
+        assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        (Block("odd", "skipp"), "layer_00, block 'odd': there is no operation 'skipp'"),
+        (Block("odd", "conv", {"k": 3}), r"layer_00, block 'odd' \(conv\): .* argument 'k'"),
+        (Block("o.dd", "skip"), "layer choice 'layer_00': no candidate can be called 'o.dd'"),
+    ],
+)
+def test_a_wrong_block_is_refused_with_the_place_named(block: Block, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        small(blocks=(block,)).supernet()
+
+
+@pytest.mark.parametrize("part", ["superlayer", "supernet", "model", "lookup_table"])
+def test_each_of_the_four_parts_can_be_overridden_by_itself(part: str) -> None:
+    calls: list[str] = []
+
+    def own(self: Small, *args: Any) -> Any:
+        calls.append(part)
+        return getattr(super(mine, self), part)(*args)
+
+    mine = type("Mine", (Small,), {part: own})
+    space = mine(SPACE.config)
+    assert torch.equal(*decoded_and_path(space, trained(space), [3, 2, 1]))
+    costs = space.lookup_table([Params()])
+    assert costs.total("params", np.array([3, 2, 1])) == [params_of(space.model([3, 2, 1]))]
+    assert calls

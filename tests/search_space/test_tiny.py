@@ -31,7 +31,7 @@ def test_the_decoded_network_computes_what_the_path_of_the_supernet_computes(arc
     assert torch.equal(*decoded_and_path(SPACE, SUPERNET, arch))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(ARCHS)
 def test_table_totals_are_the_costs_of_the_whole_network(arch: tuple[int, ...]) -> None:
     model = SPACE.model(arch)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from nascli.artifacts.base import read_header
 from tests.conftest import Command
 
 YAML = """
@@ -42,6 +43,13 @@ def again(made: Path, nascli: Command, *arguments: str, **env: str) -> bool:
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{made / 'copy.pt'}\n"
     return (made / "copy.pt").read_bytes() == before
+
+
+def test_the_inputs_of_a_result_are_recorded_without_their_manifests(made: Path) -> None:
+    header = read_header(made / "model.pt")
+    assert len(header.manifest) > 1
+    assert header.inputs["arch"].contents
+    assert header.inputs["arch"].manifest == ()
 
 
 def test_a_current_result_is_kept(made: Path, nascli: Command) -> None:

@@ -12,6 +12,7 @@ import torch
 from nascli.space import Selection
 from nascli.testing import TrainingStrategyContract
 from nascli.training_strategy.base import Pass, TrainingStrategy, Update, Updates
+from nascli.training_strategy.mutator import RandomMutator
 from nascli.training_strategy.uniform import Uniform
 
 
@@ -52,6 +53,17 @@ class Globally(Uniform):
         return super().updates(step, rng)
 
 
+class Restless(Uniform):
+    """Leaves the network to a mutator that nobody seeds."""
+
+    def bind(self, module: torch.nn.Module) -> None:
+        self.mutator = RandomMutator(module)
+
+    def updates(self, step: int, rng: np.random.Generator) -> Updates:
+        self.mutator.reset()
+        yield Update([Pass(None)])
+
+
 class Endless(Uniform):
     def updates(self, step: int, rng: np.random.Generator) -> Updates:
         while True:
@@ -63,9 +75,9 @@ class Idle(Uniform):
         yield from ()
 
 
-class Mislabelled(Uniform):
+class Missized(Uniform):
     def arch_parameters(self) -> Mapping[str, torch.nn.Parameter]:
-        return {"elsewhere": torch.nn.Parameter(torch.zeros(3))}
+        return {"elsewhere": torch.nn.Parameter(torch.zeros(3, 3)), "layer_0": torch.nn.Parameter(torch.zeros(7))}
 
 
 def yielding(update: Any) -> type[TrainingStrategy]:
@@ -99,10 +111,11 @@ def test_a_right_strategy_passes(test: str) -> None:
     [
         (Forgetful, "test_it_goes_on_from_its_state", "leaves something out"),
         (Unseeded, "test_its_updates_are_a_function_of_seed_and_step", "other updates"),
+        (Restless, "test_its_updates_are_a_function_of_seed_and_step", "other updates"),
         (Globally, "test_it_leaves_the_global_random_states_alone", "global generator of torch"),
         (Endless, "test_its_updates_are_a_function_of_seed_and_step", "has 100 updates"),
         (Idle, "test_every_forward_fits_the_space", "has 0 updates"),
-        (Mislabelled, "test_its_architecture_parameters_are_those_of_decisions", "'elsewhere', which is no decision"),
+        (Missized, "test_architecture_parameters_named_like_a_decision_have_its_size", "'layer_0' has 3 indices"),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )

@@ -13,7 +13,8 @@ from nascli.dataflow.base import Batch
 from nascli.dataflow.synthetic import Synthetic
 from nascli.engine import Engine
 from nascli.space import Selection
-from nascli.supernet import ChainSupernet, Superlayer
+from nascli.supernet.base import Supernet
+from nascli.supernet.mutables import LayerChoice
 from nascli.training_agent.classification import Classification
 from nascli.training_agent.scoring import PathView, Replay, calibrate, predict, score
 
@@ -82,8 +83,8 @@ def test_calibration_changes_no_weight_and_computes_no_gradient() -> None:
 
 
 def test_training_a_path_trains_batchnorm_alone() -> None:
-    layers = {"a": Superlayer([nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout(0.9))])}
-    view = PathView(ChainSupernet(nn.Identity(), layers, nn.Flatten()), {"a": Selection((0,))}).train()
+    choice = LayerChoice([nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout(0.9))], label="a")
+    view = PathView(Supernet(nn.Sequential(choice, nn.Flatten())), {"a": Selection((0,))}).train()
     training = {type(module): module.training for module in view.modules()}
     assert (training[nn.BatchNorm2d], training[nn.Dropout], view.training) == (True, False, False)
     assert not any(module.training for module in view.eval().modules())
@@ -91,7 +92,7 @@ def test_training_a_path_trains_batchnorm_alone() -> None:
 
 def test_dropout_stays_off_while_statistics_are_estimated() -> None:
     made = nn.Sequential(nn.Dropout(0.9), nn.BatchNorm2d(3))
-    view = PathView(ChainSupernet(made, {}, nn.Flatten()), {})
+    view = PathView(Supernet(nn.Sequential(made, nn.Flatten())), {})
     (given,) = batches(16)
     calibrate(view, [given], ENGINE)
     torch.testing.assert_close(made[1].running_mean, given.images.mean((0, 2, 3)))

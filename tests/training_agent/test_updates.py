@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from nascli.errors import UsageError
 from nascli.space import Forward, Selection
-from nascli.supernet import Supernet
+from nascli.supernet.base import Supernet
 from nascli.training_agent.classification import Classification
 from nascli.training_agent.updates import frozen
 from nascli.training_strategy.base import Pass, Update
@@ -19,6 +19,7 @@ from nascli.training_strategy.base import Pass, Update
 from .helpers import ARCH, OTHER, batch, fresh, gradients, state_of, tiny, updater
 
 SPACE = tiny().space
+LAST = "network.last.1.2.weight"
 ONE, TWO = SPACE.forward(ARCH), SPACE.forward(OTHER)
 BATCH = batch()
 
@@ -31,8 +32,9 @@ def supernet() -> Supernet:
 
 def on_path(name: str, arch: Any) -> bool:
     """Whether a weight or buffer of the supernet takes part in an architecture."""
-    parts = tuple(f"layers.layer_{i:02d}.candidates.{int(choice)}." for i, choice in enumerate(arch))
-    return name.startswith(("first.", "last.", *parts))
+    chosen = zip(SPACE.decisions, arch, strict=True)
+    parts = (f"network.layers.{d.label}.{d.candidates[int(choice)]}." for d, choice in chosen)
+    return name.startswith(("network.first.", "network.last.", *parts))
 
 
 def mixture(values: torch.Tensor) -> Forward:
@@ -149,10 +151,10 @@ def test_the_gradient_of_an_architecture_parameter_is_that_of_the_loss_on_batch_
 
 def test_an_arch_update_keeps_what_was_frozen_frozen(supernet: Supernet) -> None:
     alpha = nn.Parameter(torch.zeros(6, 5))
-    supernet.first.requires_grad_(False)  # type: ignore[union-attr, operator]
+    supernet.network.first.requires_grad_(False)  # type: ignore[union-attr, operator]
     updater(supernet, [alpha]).run(Update([Pass(mixture(alpha))], "arch", "arch"), BATCH)
-    assert {p.requires_grad for p in supernet.first.parameters()} == {False}  # type: ignore[union-attr]
-    assert {p.requires_grad for p in supernet.last.parameters()} == {True}  # type: ignore[union-attr]
+    assert {p.requires_grad for p in supernet.network.first.parameters()} == {False}  # type: ignore[union-attr]
+    assert {p.requires_grad for p in supernet.network.last.parameters()} == {True}  # type: ignore[union-attr]
 
 
 def test_a_failure_leaves_nothing_frozen(supernet: Supernet) -> None:
@@ -174,10 +176,10 @@ def test_a_weights_update_detaches_the_weights_of_selections(supernet: Supernet)
 
 
 def test_a_penalty_alone_is_an_update_of_the_weights(supernet: Supernet) -> None:
-    weight = supernet.get_parameter("last.1.2.weight")
+    weight = supernet.get_parameter(LAST)
     before = weight.detach().clone()
     losses = updater(supernet).run(Update([], penalty=lambda: weight.square().sum()), BATCH)
-    close(gradients(supernet), {"last.1.2.weight": 2 * before})
+    close(gradients(supernet), {LAST: 2 * before})
     assert not torch.equal(weight, before)
     assert (losses.losses, losses.accuracies) == ([], [])
 
@@ -193,8 +195,8 @@ def test_a_penalty_alone_is_an_update_of_the_architecture(supernet: Supernet) ->
 def test_a_penalty_adds_to_the_passes(supernet: Supernet) -> None:
     plain = deepcopy(supernet)
     updater(plain).run(Update([Pass(ONE)]), BATCH)
-    weight = supernet.get_parameter("last.1.2.weight")
-    expected = gradients(plain) | {"last.1.2.weight": gradients(plain)["last.1.2.weight"] + 6 * weight.detach()}
+    weight = supernet.get_parameter(LAST)
+    expected = gradients(plain) | {LAST: gradients(plain)[LAST] + 6 * weight.detach()}
     updater(supernet).run(Update([Pass(ONE)], penalty=lambda: 3 * weight.square().sum()), BATCH)
     close(gradients(supernet), expected)
 

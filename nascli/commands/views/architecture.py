@@ -10,11 +10,20 @@ from nascli.artifacts.header import Header
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.commands.views.common import View, clean, percent
 from nascli.space import compact
+from nascli.space.exchange import INDICES, VALUE
 
 
 def facts(artifact: Architecture) -> dict[str, Any]:
-    """The choices; a vector of the user's own has its indices alone."""
+    """The choices; a vector of the user's own has its indices alone, an answer in JSON what it says of each key."""
+    if artifact.answer is not None:
+        return {"arch": [], "choices": [_said(*item) for item in artifact.answer.items()], "network": ""}
     return network_facts(artifact.header, artifact.payload.arch)
+
+
+def _said(key: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    index = next((entry[field] for field in INDICES if field in entry), None)
+    name = entry.get(VALUE)
+    return {"decision": key, "index": index, "candidate": "+".join(map(str, name)) if isinstance(name, list) else name}
 
 
 def network_facts(header: Header, arch: Sequence[int]) -> dict[str, Any]:
@@ -37,7 +46,8 @@ def tables(facts: Mapping[str, Any]) -> Iterator[View]:
     rows: list[list[object]] = [[c["decision"], c["index"], c["candidate"]] for c in facts["choices"]]
     if rows:
         yield "architecture", ["decision", "index", "candidate"], rows
-    yield "network", [compact(facts["arch"])], [[facts["network"]]]
+    if facts["network"]:
+        yield "network", [compact(facts["arch"])], [[facts["network"]]]
 
 
 def cost_shares(lut: LookupTable, arch: Architecture) -> dict[str, Any]:
@@ -50,8 +60,9 @@ def cost_shares(lut: LookupTable, arch: Architecture) -> dict[str, Any]:
     from nascli.cost.table import from_table
 
     space = lut.space.space()
-    if not arch.is_external:
-        same_space(space, arch.space, str(arch.path), "measure its space: nascli build-lut -c CONFIG -o lut.h5")
+    if arch.is_external:
+        arch = arch.adopt(lut.space)
+    same_space(space, arch.space, str(arch.path), "measure its space: nascli build-lut -c CONFIG -o lut.h5")
     vector = space.check(arch.payload.arch)[0]
     model = from_table(lut.payload, space)
     costs = {name: model.shares(name, vector) for name in model.metrics}

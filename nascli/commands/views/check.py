@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.commands.opening import open_any
 from nascli.commands.views.common import one_line
@@ -21,11 +22,12 @@ def _checked(path: Path) -> dict[str, Any]:
     try:
         artifact = open_any(path)
         artifact.check_file()
-        payload = artifact.payload
         if isinstance(artifact, LookupTable):
             from nascli.cost.table import from_table
 
-            from_table(payload, artifact.space.space())
+            from_table(artifact.payload, artifact.space.space())
+        elif not (isinstance(artifact, Architecture) and artifact.answer):
+            _ = artifact.payload
     except NascliError as error:
         return {"path": str(path), "ok": False, "error": error.what, "why": error.why, "hint": error.hint}
     return {"path": str(path), "ok": True, "kind": artifact.kind, "digest": artifact.header.digest}

@@ -56,7 +56,7 @@ def _stale(header: Header, there: Sequence[Artifact[Any]]) -> str:
     """
     for role, source in header.inputs.items():
         same_kind = [a for a in there if a.kind == source.kind]
-        found = next((a for a in same_kind if _same(source, a.header)), None)
+        found = next((a for a in same_kind if a.header.content_id == source.content_id), None)
         if same_kind and found is None:
             names = " or ".join(f"{a.path.name} ({a.header.digest[:12]})" for a in same_kind if a.path)
             return f"made from another --{role} ({source.digest[:12]}) than {names}"
@@ -64,12 +64,6 @@ def _stale(header: Header, there: Sequence[Artifact[Any]]) -> str:
         if made and found and found.path and _stale(found.header, there):
             return f"its --{role} {found.path.name} is stale"
     return ""
-
-
-def _same(then: Header, now: Header) -> bool:
-    """An architecture of the user's own is recorded with the space that adopted it: its vector is what counts."""
-    external = then.summary.get("origin") == "external"
-    return then.manifest == now.manifest if external else then.digest == now.digest
 
 
 def _command(artifact: Artifact[Any], flag: str) -> str:

@@ -11,7 +11,7 @@ from nascli.commands.views.common import View, flat, percent
 from nascli.errors import UsageError
 
 if TYPE_CHECKING:
-    from nascli.cost.model import Metric
+    from nascli.cost.model import Factor, Metric
     from nascli.space import Space
 
 
@@ -39,13 +39,24 @@ def _metric(metric: Metric, space: Space) -> dict[str, Any]:
 def _cells(metric: Metric, space: Space) -> Iterator[dict[str, Any]]:
     for factor in sorted(metric.factors, key=lambda factor: (len(factor.decisions), factor.decisions)):
         decisions = [space.decisions[i] for i in factor.decisions]
-        for index in product(*(range(decision.size) for decision in decisions)):
+        for index in _canonical(factor, space):
             names = [decision.name(i) for decision, i in zip(decisions, index, strict=True)]
             yield {
                 "decisions": [decision.label for decision in decisions],
                 "candidates": names,
                 "cost": factor.values[index],
             }
+
+
+def _canonical(factor: Factor, space: Space) -> Iterator[tuple[int, ...]]:
+    """The joint indices that architectures have: decisions that do not exist stay at 0, unordered ones are sorted."""
+    import numpy as np
+
+    joint = np.array(list(product(*map(range, factor.values.shape))), dtype=np.int64)
+    archs = np.zeros((len(joint), len(space.decisions)), dtype=np.int64)
+    archs[:, list(factor.decisions)] = joint
+    kept = (space.canonical(archs)[:, list(factor.decisions)] == joint).all(axis=1)
+    return map(tuple, joint[kept].tolist())
 
 
 def _span(metric: Metric, space: Space) -> dict[str, Any]:

@@ -1,0 +1,116 @@
+"""`nascli list search-space --costs`: how large each space is, and what its supernet and its architectures cost.
+
+"costs" of a space at its default options: "input_shape", "classes", "layers" (how many there are of each kind: "count",
+and "decisions", "candidates" and "n_chosen" of one), "architectures" (canonical ones), "supernet_params" (parameters
+of the whole supernet), and "macs" of `SAMPLE` uniform architectures: "min", "median", "max", "exact".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from nascli.commands.views.common import View, one_line
+from nascli.component import resolve
+from nascli.errors import NascliError
+
+if TYPE_CHECKING:
+    from nascli.search_space.base import SearchSpace
+    from nascli.space import Space
+
+SAMPLE, SEED = 1000, 0
+MILLION = 10**6
+COLUMNS = ["name", "images", "layers × candidates", "architectures", "supernet [1e6 parameters]"]
+STATISTICS = ("min", "median", "max")
+COLUMNS += [f"MACs {name} [1e6]" for name in STATISTICS]
+
+Measured = dict[str, Any]
+
+
+def measured(name: str) -> Measured:
+    """An installed space as {"costs": …, "error": None}; one that cannot be built as {"costs": None, "error": why}."""
+    try:
+        return {"costs": _facts(resolve("search_space", name).build()), "error": None}
+    except NascliError as error:
+        return {"costs": None, "error": error.what}
+    except Exception as error:
+        return {"costs": None, "error": f"{type(error).__name__}: {error}"}
+
+
+def _facts(found: SearchSpace) -> dict[str, Any]:
+    space = found.space
+    return {
+        "input_shape": list(space.input_shape),
+        "classes": space.classes,
+        "layers": layers_of(space),
+        "architectures": space.count,
+        "supernet_params": _parameters(found),
+        "macs": _macs(found),
+    }
+
+
+def layers_of(space: Space) -> list[dict[str, Any]]:
+    """Equal layers together; decisions in no order are one layer, each other decision is one of its own."""
+    unordered = {label: rule for rule in space.unordered for label in rule.labels}
+    kinds = Counter(
+        (len(unordered[d.label].labels) if d.label in unordered else 1, len(d.candidates), d.n_chosen)
+        for d in space.decisions
+    )
+    return [
+        {"count": n, "decisions": decisions, "candidates": candidates, "n_chosen": n_chosen}
+        for (decisions, candidates, n_chosen), n in kinds.items()
+    ]
+
+
+def _parameters(found: SearchSpace) -> int:
+    """Those of the supernet, a shared one counted once; the weights are not kept, nor is the random state changed."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        return sum(parameter.numel() for parameter in found.supernet().parameters())
+
+
+def _macs(found: SearchSpace) -> dict[str, Any]:
+    import numpy as np
+    import torch
+
+    from nascli.cost.feasible import FeasibleSet
+    from nascli.cost.macs import Macs
+
+    with torch.random.fork_rng(devices=[]):
+        model = found.lookup_table([Macs()])
+    archs = FeasibleSet(model).sample(SAMPLE, np.random.default_rng(SEED))
+    totals = model.total("macs", archs)
+    low, high = int(totals.min()), int(totals.max())
+    return {"min": low, "median": float(np.median(totals)), "max": high, "exact": model["macs"].exact}
+
+
+def tables(rows: Sequence[Mapping[str, Any]]) -> Iterator[View]:
+    """The spaces that were measured, and why others were not; each row has "name", "costs" and "error"."""
+    title = f"search spaces at default options; MACs of {SAMPLE:,} uniform architectures"
+    yield title, COLUMNS, [_row(row["name"], row["costs"]) for row in rows if row["costs"]]
+    failed: list[list[object]] = [[row["name"], one_line(row["error"])] for row in rows if row["error"]]
+    if failed:
+        yield "not measured", ["name", "why"], failed
+
+
+def _row(name: str, costs: Mapping[str, Any]) -> list[object]:
+    images = "×".join(map(str, costs["input_shape"]))
+    layers = ", ".join(map(_layer, costs["layers"]))
+    millions = [number / MILLION for number in (costs["supernet_params"], *(costs["macs"][k] for k in STATISTICS))]
+    return [name, images, layers, rounded(costs["architectures"]), *millions]
+
+
+def _layer(kind: Mapping[str, Any]) -> str:
+    """Such as "22 × 9", "21 × 6 × 4" for several decisions a layer, "2 × (2 of 3)" where some are taken together."""
+    parts = [str(kind["count"])] + ([str(kind["decisions"])] if kind["decisions"] > 1 else [])
+    chosen = "some" if kind["n_chosen"] is None else kind["n_chosen"]
+    candidates = str(kind["candidates"]) if chosen == 1 else f"({chosen} of {kind['candidates']})"
+    return " × ".join([*parts, candidates])
+
+
+def rounded(number: int) -> str:
+    """A count for people: "15,625", "4.0e18"."""
+    return f"{number:,}" if number < MILLION else f"{Decimal(number):.1e}".replace("+", "")

@@ -1,0 +1,174 @@
+"""Spaces whose supernet is any `nn.Module` with choices inside."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import create_model
+
+from nascli.cost.meter import Meter
+from nascli.cost.model import CostModel
+from nascli.errors import NascliError, UsageError
+from nascli.search_space.base import SearchSpace
+from nascli.search_space.network_options import options_of
+from nascli.space import Space
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from nascli.search_space.recording import Recording
+    from nascli.supernet.base import Supernet
+
+SHAPE_OPTIONS = ("input_shape", "classes")
+
+
+class ModuleSpace(SearchSpace):
+    """A space written as an ordinary network with `LayerChoice`, `InputChoice` and `Repeat` in it.
+
+    Everything follows from `network`: the decisions, the costs (by running it once with all candidates), the decoded
+    models.
+    """
+
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """A new network with fresh weights and open choices; called several times, equal but for its weights."""
+
+    def describe(self) -> Space:
+        """The decisions of the network, after one run of all candidates.
+
+        Raises:
+            UsageError: nothing to search, a candidate that fails, candidates of one choice with different outputs,
+                another number of outputs than classes.
+        """
+        from nascli.search_space.module_costs import tied_of
+        from nascli.supernet.choices import decisions_of
+        from nascli.supernet.mutables import InputChoice
+
+        network, config = self._recording.network, self.config
+        inputs = {choice.label or "" for choice in network.modules() if isinstance(choice, InputChoice)}
+        details = {
+            "network": type(network).__qualname__,
+            "options": {
+                name: value for name, value in config.model_dump(mode="json").items() if name not in SHAPE_OPTIONS
+            },
+            "tensors": _tensors_digest(network),
+            "inputs": sorted(inputs),
+        }
+        shape, tied = config.input_shape, tied_of(self._recording)
+        return Space(type(self).__name__, decisions_of(network), shape, config.classes, details, tied=tied)
+
+    @cached_property
+    def _recording(self) -> Recording:
+        from nascli.search_space.linking import check_links
+        from nascli.search_space.recording import record
+
+        with _own_randomness():
+            recording = record(self._network(), self.config.input_shape)
+            check_links(recording)
+        shape: tuple[int, ...] = getattr(recording.first[0].output, "shape", ())
+        if len(shape) == 2 and shape[-1] != self.config.classes:
+            name = type(recording.network).__name__
+            raise UsageError(f"{name} has {shape[-1]} outputs for {self.config.classes} classes")
+        return recording
+
+    def _network(self) -> nn.Module:
+        """What `network` made, checked."""
+        from torch import nn
+
+        try:
+            network = self.network()
+        except NascliError:
+            raise
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            raise UsageError(f"{type(self).__name__} cannot be built", why=why) from error
+        if not isinstance(network, nn.Module):
+            raise UsageError(f"{type(self).__name__} gives a {type(network).__name__}, not an nn.Module")
+        return network
+
+    def _named(self) -> nn.Module:
+        """A new network whose choices all have labels."""
+        from nascli.supernet.choices import choices_of
+
+        network = self._network()
+        choices_of(network)
+        return network
+
+    def supernet(self) -> Supernet:
+        """The network, called with what to run."""
+        from nascli.supernet.base import Supernet
+
+        return Supernet(self._named())
+
+    def model(self, arch: Sequence[int]) -> nn.Module:
+        """The network with every choice replaced by what it chose."""
+        return self._decoded(self._named(), arch)
+
+    def _decoded(self, network: nn.Module, arch: Sequence[int]) -> nn.Module:
+        from nascli.supernet.decoded import decode
+
+        vector = self.space.canonical(np.asarray(arch))
+        chosen = zip(self.space.decisions, vector.tolist(), self.space.exists(vector).tolist(), strict=True)
+        return decode(network, {d.label: index if exists else None for d, index, exists in chosen})
+
+    def inherit(self, state: Mapping[str, Tensor], arch: Sequence[int]) -> dict[str, Tensor]:
+        """Decoding keeps the modules and changes their names alone."""
+        with _own_randomness():
+            network = self._named()
+        names = {module: name for name, module in network.named_modules(prefix="network")}
+        decoded, inherited = self._decoded(network, arch), dict[str, Any]()
+        for name in decoded.state_dict():
+            path, _, own = name.rpartition(".")
+            inherited[name] = state[f"{names[decoded.get_submodule(path)]}.{own}"]
+        return inherited
+
+    def lookup_table(self, meters: Sequence[Meter]) -> CostModel:
+        """Each candidate is measured on what reached it in one run of the network."""
+        from nascli.search_space.module_costs import Costing
+
+        with _own_randomness():
+            metrics = {meter.metric: Costing(self.space, self._recording, meter).metric() for meter in meters}
+        return CostModel(self.space, metrics)
+
+
+@cache
+def wrap(made_by: Callable[..., Any]) -> type[ModuleSpace]:
+    """The search space of a network class, or of a function that makes a network; its arguments are its options.
+
+    Raises:
+        ComponentError: an argument that no option can fill.
+    """
+    fields = options_of(made_by, SHAPE_OPTIONS)
+    shaped = [name for name in SHAPE_OPTIONS if name in inspect.signature(made_by).parameters]
+
+    def network(self: ModuleSpace) -> nn.Module:
+        made: nn.Module = made_by(**{name: deepcopy(getattr(self.config, name)) for name in (*fields, *shaped)})
+        return made
+
+    config = create_model("Config", __base__=ModuleSpace.Config, **fields)
+    members = {"Config": config, "network": network, "__doc__": made_by.__doc__, "__module__": made_by.__module__}
+    return type(made_by.__name__, (ModuleSpace,), members)
+
+
+@contextmanager
+def _own_randomness() -> Iterator[None]:
+    """Weights that nobody keeps leave the random state alone."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
+def _tensors_digest(network: nn.Module) -> str:
+    """Names and shapes of all weights and buffers."""
+    rows = [f"{name} {tuple(tensor.shape)}" for name, tensor in network.state_dict().items()]
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
