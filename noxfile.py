@@ -38,11 +38,12 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """The quickstart, as its users run it."""
+    """The quickstart and spaces of one's own, as their users run them."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         env = {**os.environ, "PATH": path, "VIRTUAL_ENV": sys.prefix, "SKIP_INSTALL": "1"}
-        session.run("bash", "examples/quickstart.sh", folder, env=env, external=True)
+        for name in ("quickstart", "custom_space", "my_model"):
+            session.run("bash", f"examples/{name}.sh", f"{folder}/{name}", env=env, external=True)
 
 
 @nox.session

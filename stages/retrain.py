@@ -27,8 +27,6 @@ class RetrainConfig(Training):
     ema_decay: float | None = Field(
         0.99, gt=0, lt=1, description="decay a step of the weights' moving average; null: none"
     )
-    mixup: float = Field(0.0, ge=0, description="alpha of mixup; 0: off (Zhang et al., 2018)")
-    cutmix: float = Field(0.0, ge=0, description="alpha of cutmix; 0: off (Yun et al., 2019)")
     splits: tuple[Literal["train", "valid"], ...] = Field(("train", "valid"), description="what is trained on")
 
 
@@ -39,10 +37,13 @@ class RetrainConfig(Training):
         "nascli retrain -c examples/quickstart.yaml --arch 1,0,2,0,3,1 --init supernet.pt -o model.pt --force",
     ],
 )
-def retrain(config: RetrainConfig, run: Run, arch: Architecture, init: SupernetCheckpoint | None) -> Model:
-    """Train one architecture from scratch, or from the weights it inherits from a supernet."""
+def retrain(
+    config: RetrainConfig, run: Run, arch: Architecture, init: SupernetCheckpoint | None, teacher: Model | None
+) -> Model:
+    """Train one architecture from scratch, or from the weights it inherits from a supernet; perhaps from a teacher."""
     from nascli.search_space.base import realise
-    from nascli.training_agent.jobs import Recipe, retrain
+    from nascli.training_agent.jobs import retrain
+    from nascli.training_agent.teaching import taught_by
 
     records = {} if arch.is_external else {"arch": arch.space}
     if init is not None:
@@ -53,7 +54,7 @@ def retrain(config: RetrainConfig, run: Run, arch: Architecture, init: SupernetC
     chosen = arch.adopt(record) if arch.is_external else arch
     run.inputs["arch"] = chosen.header.as_input()
     setup = config.setup(run)
-    recipe = Recipe(config.splits, config.ema_decay, config.mixup, config.cutmix)
-    trained, summary = retrain(space, chosen.payload.arch, setup, config, recipe, init)
+    told, taught = chosen.payload.arch, taught_by(teacher, config.search_space)
+    trained, summary = retrain(space, told, setup, config, splits=config.splits, init=init, teacher=taught)
     facts = {"architecture": list(chosen.payload.arch)}
     return Model(trained, space=record, data=setup.dataflow.describe(), summary=summary | facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.lookup_table import LookupTable
@@ -13,12 +13,7 @@ from nascli.component import Kind, Reference
 from nascli.config import option, run_option, shared
 from nascli.run import Run
 from nascli.stage import stage
-from nascli.training_agent.settings import Task
-
-
-def _several(value: object) -> object:
-    """One bound may stand alone."""
-    return (value,) if isinstance(value, str) else value
+from nascli.training_agent.settings import Constraints, Task
 
 
 class SearchConfig(Task):
@@ -31,9 +26,7 @@ class SearchConfig(Task):
     evaluator: Annotated[Reference, Kind("evaluator")] = option(
         "supernet", description="What gives an architecture its score."
     )
-    constraint: Annotated[tuple[str, ...], BeforeValidator(_several)] = shared(
-        (), description="bounds such as 'macs<=30e6'; all of them hold"
-    )
+    constraint: Constraints = shared((), description="bounds such as 'macs<=30e6'; all of them hold")
     max_evaluations: int = Field(200, ge=1, description="architectures that are scored")
     checkpoint_minutes: float = run_option(0.5, gt=0, description="minutes between checkpoints of the history")
     seed: int = shared(0, ge=0, description="seed of all random streams")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import Field
+
+from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.model import Model
 from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.component import Kind, Reference
 from nascli.config import option, shared
 from nascli.run import Run
 from nascli.stage import stage
-from nascli.training_agent.settings import Training
+from nascli.training_agent.settings import Constraints, Training
 
 
 class TrainSupernetConfig(Training):
@@ -19,6 +23,10 @@ class TrainSupernetConfig(Training):
     training_strategy: Annotated[Reference, Kind("training_strategy")] = option(
         "uniform", description="What a training step updates."
     )
+    constraint: Constraints = shared((), description="bounds such as 'macs<=30e6'; all of them hold")
+    panel: int = Field(8, ge=0, description="architectures whose scores are watched while training; 0: none")
+    panel_epochs: int = Field(5, ge=1, description="epochs between two evaluations of the panel")
+    panel_images: int = Field(512, ge=2, description="images that re-estimate BatchNorm and, at most, that score it")
 
 
 @stage(
@@ -28,13 +36,20 @@ class TrainSupernetConfig(Training):
         "nascli train-supernet -c examples/quickstart.yaml --epochs 2 --seed 1 -o supernet.pt --force",
     ],
 )
-def train_supernet(config: TrainSupernetConfig, run: Run) -> SupernetCheckpoint:
+def train_supernet(
+    config: TrainSupernetConfig, run: Run, lut: LookupTable | None, teacher: Model | None
+) -> SupernetCheckpoint:
     """Train a supernet: all architectures of a search space at once, sharing their weights."""
-    from nascli.search_space.base import record_of
-    from nascli.training_agent.jobs import train_supernet
+    from nascli.cost.constraint import Constraint
+    from nascli.search_space.base import realise
+    from nascli.training_agent.panel import PanelOptions
+    from nascli.training_agent.supernet_training import Plan, train_supernet
+    from nascli.training_agent.teaching import taught_by
 
-    space = config.search_space.build()
+    space, record = realise(config.search_space, {"lut": lut.space} if lut else {})
     setup = config.setup(run)
-    trained, summary = train_supernet(space, config.training_strategy.build(), setup, config)
-    record = record_of(config.search_space, space.space)
+    constraints = [Constraint.parse(text) for text in config.constraint]
+    panel = PanelOptions(config.panel, config.panel_epochs, config.panel_images) if config.panel else None
+    plan = Plan(lut, constraints, panel, taught_by(teacher, config.search_space))
+    trained, summary = train_supernet(space, config.training_strategy.build(), setup, config, plan)
     return SupernetCheckpoint(trained, space=record, data=setup.dataflow.describe(), summary=summary)

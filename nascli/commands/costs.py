@@ -59,7 +59,7 @@ def layers_of(space: Space) -> list[dict[str, Any]]:
         for d in space.decisions
     )
     return [
-        {"count": n, "decisions": decisions, "candidates": candidates, "n_chosen": n_chosen}
+        {"count": n // decisions, "decisions": decisions, "candidates": candidates, "n_chosen": n_chosen}
         for (decisions, candidates, n_chosen), n in kinds.items()
     ]
 

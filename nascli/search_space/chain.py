@@ -19,6 +19,7 @@ from nascli.cost.model import CostModel, Costs, Factor, Metric
 from nascli.search_space.base import SearchSpace
 from nascli.search_space.macro import Block, Layer, Macro, Placed, Shape, Stage, identified, plain, reaching
 from nascli.search_space.norm import USUAL, Norm
+from nascli.search_space.randomness import own_randomness
 from nascli.space import Decision, Space
 
 if TYPE_CHECKING:
@@ -226,7 +227,8 @@ class ChainSpace(SearchSpace):
 
     def block_cost(self, meter: Meter, placed: Placed) -> int | float:
         """What one block costs in its place."""
-        return meter.measure_all([(self.block(placed), placed.input_shape)])[0]
+        with own_randomness():
+            return meter.measure_all([(self.block(placed), placed.input_shape)])[0]
 
     def _metric(
         self, meter: Meter, layers: Sequence[Sequence[Placed]], factor: Callable[[int, Costs], Factor]
@@ -234,7 +236,8 @@ class ChainSpace(SearchSpace):
         """The fixed blocks as the base, and a factor of each layer from the costs of its blocks."""
         everywhere = [*self.first, *(placed for layer in layers for placed in layer), *self.last]
         distinct = {_key(placed): placed for placed in everywhere}
-        measured = meter.measure_all([(self.block(placed), placed.input_shape) for placed in distinct.values()])
+        with own_randomness():
+            measured = meter.measure_all([(self.block(placed), placed.input_shape) for placed in distinct.values()])
         costs = dict(zip(distinct, measured, strict=True))
         factors = (factor(i, np.array([costs[_key(placed)] for placed in layer])) for i, layer in enumerate(layers))
         base = sum(costs[_key(placed)] for placed in (*self.first, *self.last))

@@ -152,4 +152,4 @@ def _completed(last: tuple[FixedConfig, ...]) -> tuple[FixedConfig, ...]:
 def _name(op: str, options: Mapping[str, Any]) -> str:
     """Such as "mobile_k3_e6_se"."""
     words = [key if value is True else f"{key[0]}{value}" for key, value in options.items() if value is not False]
-    return re.sub(r"[^\w]+", "_", "_".join([op.rpartition(":")[2], *words])).strip("_")
+    return re.sub(r"[\W_]+", "_", "_".join([op.rpartition(":")[2], *words])).strip("_")

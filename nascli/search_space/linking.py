@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from nascli.errors import NascliError, UsageError
-from nascli.search_space.recording import Call, Recording
+from nascli.search_space.recording import Call, Recording, shapes
 from nascli.supernet.mutables import InputChoice, LayerChoice, Mutable, Repeat
 from nascli.supernet.scope import choosing
 
@@ -24,24 +24,25 @@ def check_links(recording: Recording) -> None:
     linked = named & {choice.label for choice in choices}
     for call in recording.first:
         absent = linked & {choice.label for choice, _ in call.inner}
-        if absent and (error := _failure(call, absent)):
+        if absent and (failure := _failure(call, absent)):
             label = next((one for one in sorted(absent) if _failure(call, {one})), min(absent))
             raise UsageError(
                 f"the output of choice '{label}' is used outside of the input choices that name it",
-                why=f"it is None where none of them takes it ({type(error).__name__}: {error})".splitlines()[0],
+                why=f"it is None where none of them takes it: {failure}"[:300],
                 hint="let the input choices number their candidates (n_candidates), or use it in them alone",
-            ) from error
+            )
 
 
-def _failure(call: Call, absent: Set[str]) -> Exception | None:
+def _failure(call: Call, absent: Set[str]) -> str:
+    """What goes wrong when these choices give None; "" for nothing."""
     try:
         with torch.no_grad(), choosing(_Replay(call, absent)):
-            call.module(*call.args, **call.kwargs)
+            output = call.module(*call.args, **call.kwargs)
     except NascliError:
         raise
     except Exception as error:
-        return error
-    return None
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return "" if shapes(output) == shapes(call.output) else "the result is another one"
 
 
 class _Replay:

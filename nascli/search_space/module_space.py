@@ -63,7 +63,25 @@ class ModuleSpace(SearchSpace):
             "inputs": sorted(inputs),
         }
         shape, tied = config.input_shape, tied_of(self._recording)
-        return Space(type(self).__name__, decisions_of(network), shape, config.classes, details, tied=tied)
+        space = Space(type(self).__name__, decisions_of(network), shape, config.classes, details, tied=tied)
+        self._check_decoded(space)
+        return space
+
+    def _check_decoded(self, space: Space) -> None:
+        """A second network is like the first, and its forward only calls the choices: others may take their place."""
+        import torch
+
+        with _own_randomness(), torch.no_grad():
+            network = self._named()
+            if _tensors_digest(network) != space.details["tensors"]:
+                raise UsageError(f"{space.name} is another network each time that it is made")
+            decoded = _decoded(network, space, [0] * len(space.decisions)).eval()
+            try:
+                decoded(torch.zeros(1, *space.input_shape))
+            except Exception as error:
+                why = f"{type(error).__name__}: {error}"
+                hint = "a forward may call choices, but not look into them"
+                raise UsageError(f"{space.name} fails without its choices", why=why, hint=hint) from error
 
     @cached_property
     def _recording(self) -> Recording:
@@ -92,6 +110,8 @@ class ModuleSpace(SearchSpace):
             raise UsageError(f"{type(self).__name__} cannot be built", why=why) from error
         if not isinstance(network, nn.Module):
             raise UsageError(f"{type(self).__name__} gives a {type(network).__name__}, not an nn.Module")
+        if any(map(nn.parameter.is_lazy, network.parameters())):
+            raise UsageError(f"{type(self).__name__} has lazy modules, whose weights have no shape yet")
         return network
 
     def _named(self) -> nn.Module:
@@ -110,21 +130,14 @@ class ModuleSpace(SearchSpace):
 
     def model(self, arch: Sequence[int]) -> nn.Module:
         """The network with every choice replaced by what it chose."""
-        return self._decoded(self._named(), arch)
-
-    def _decoded(self, network: nn.Module, arch: Sequence[int]) -> nn.Module:
-        from nascli.supernet.decoded import decode
-
-        vector = self.space.canonical(np.asarray(arch))
-        chosen = zip(self.space.decisions, vector.tolist(), self.space.exists(vector).tolist(), strict=True)
-        return decode(network, {d.label: index if exists else None for d, index, exists in chosen})
+        return _decoded(self._named(), self.space, arch)
 
     def inherit(self, state: Mapping[str, Tensor], arch: Sequence[int]) -> dict[str, Tensor]:
         """Decoding keeps the modules and changes their names alone."""
         with _own_randomness():
             network = self._named()
         names = {module: name for name, module in network.named_modules(prefix="network")}
-        decoded, inherited = self._decoded(network, arch), dict[str, Any]()
+        decoded, inherited = _decoded(network, self.space, arch), dict[str, Any]()
         for name in decoded.state_dict():
             path, _, own = name.rpartition(".")
             inherited[name] = state[f"{names[decoded.get_submodule(path)]}.{own}"]
@@ -156,6 +169,14 @@ def wrap(made_by: Callable[..., Any]) -> type[ModuleSpace]:
     config = create_model("Config", __base__=ModuleSpace.Config, **fields)
     members = {"Config": config, "network": network, "__doc__": made_by.__doc__, "__module__": made_by.__module__}
     return type(made_by.__name__, (ModuleSpace,), members)
+
+
+def _decoded(network: nn.Module, space: Space, arch: Sequence[int]) -> nn.Module:
+    from nascli.supernet.decoded import decode
+
+    vector = space.canonical(np.asarray(arch))
+    chosen = zip(space.decisions, vector.tolist(), space.exists(vector).tolist(), strict=True)
+    return decode(network, {d.label: index if exists else None for d, index, exists in chosen})
 
 
 @contextmanager

@@ -1,43 +1,29 @@
-"""The jobs of the stages that move tensors: train a supernet, retrain a network, evaluate it."""
+"""Retraining a network, and evaluating it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
-from torchvision.transforms import v2
 
 from nascli.artifacts.base import same_data
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.artifacts.model import Model, TrainedModel
 from nascli.artifacts.report import Evaluation
-from nascli.artifacts.supernet import SupernetCheckpoint, TrainedSupernet
-from nascli.cost.feasible import FeasibleSet
+from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.cost.latency import Latency
 from nascli.cost.macs import Macs
-from nascli.cost.model import CostModel
 from nascli.cost.params import Params
-from nascli.dataflow.base import Batch
 from nascli.engine import Engine
 from nascli.search_space.base import SearchSpace
 from nascli.training_agent.base import Setup, check_images
-from nascli.training_agent.loop import Mix, Trainer
+from nascli.training_agent.loop import Trainer
 from nascli.training_agent.scoring import predict
 from nascli.training_agent.searching import costs_of
 from nascli.training_agent.settings import Engines, Training
+from nascli.training_agent.teaching import Taught
 from nascli.training_strategy.base import Pass, TrainingStrategy, Update, Updates
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What retraining adds to training: the splits, the moving average, mixed images."""
-
-    splits: tuple[str, ...]
-    ema_decay: float | None
-    mixup: float
-    cutmix: float
 
 
 class Plain(TrainingStrategy):
@@ -48,29 +34,15 @@ class Plain(TrainingStrategy):
         yield Update([Pass(None)])
 
 
-def train_supernet(
-    space: SearchSpace, strategy: TrainingStrategy, setup: Setup, options: Training
-) -> tuple[TrainedSupernet, dict[str, Any]]:
-    """Train all architectures of a space at once."""
-    check_images(space, setup.dataflow)
-    costs = CostModel(space.space, {})
-    strategy.setup(space.space, costs, FeasibleSet(costs, []))
-    with Engine("cpu").seeded(setup.run.torch_seed("init")):
-        module = space.supernet()
-        strategy.bind(module)
-    trainer = Trainer(module, strategy, setup, options)
-    summary = trainer.fit()
-    arch = {name: parameter.detach() for name, parameter in strategy.arch_parameters().items()}
-    return TrainedSupernet(trainer.module.state_dict(), arch, strategy.state_dict()), summary
-
-
 def retrain(
     space: SearchSpace,
     arch: Sequence[int],
     setup: Setup,
     options: Training,
-    recipe: Recipe,
-    init: SupernetCheckpoint | None,
+    *,
+    splits: Sequence[str] = ("train", "valid"),
+    init: SupernetCheckpoint | None = None,
+    teacher: Taught | None = None,
 ) -> tuple[TrainedModel, dict[str, Any]]:
     """Train one architecture to a fixed last epoch."""
     check_images(space, setup.dataflow)
@@ -79,23 +51,10 @@ def retrain(
     if init is not None:
         same_data(setup.dataflow.describe(), init.header.data, "--init")
         module.load_state_dict(space.inherit(init.payload.state_dict, arch))
-    mix = _mix(recipe, space.config.classes)
-    trainer = Trainer(module, Plain(), setup, options, split=recipe.splits, mix=mix, ema_decay=recipe.ema_decay)
+    taught = teacher.network(setup) if teacher else None
+    trainer = Trainer(module, Plain(), setup, options, split=splits, teacher=taught)
     summary = trainer.fit()
     return TrainedModel(tuple(arch), trainer.result().state_dict()), summary
-
-
-def _mix(recipe: Recipe, classes: int) -> Mix | None:
-    """Mixup and cutmix of torchvision, one of them a batch, by chance."""
-    chosen: list[nn.Module] = []
-    if recipe.mixup > 0:
-        chosen.append(v2.MixUp(alpha=recipe.mixup, num_classes=classes))
-    if recipe.cutmix > 0:
-        chosen.append(v2.CutMix(alpha=recipe.cutmix, num_classes=classes))
-    if not chosen:
-        return None
-    transform = v2.RandomChoice(chosen)
-    return lambda batch: Batch(*transform(batch.images, batch.labels))
 
 
 def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, lut: LookupTable | None) -> Evaluation:

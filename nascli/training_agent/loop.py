@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import nn
 
 from nascli.artifacts.checkpoint import Checkpoint, Progress
 from nascli.console import Bar
 from nascli.dataflow.base import Batch
 from nascli.errors import RunFailed, UsageError
+from nascli.training_agent.averaging import MovingAverage
 from nascli.training_agent.base import Setup
-from nascli.training_agent.optimisation import optimizer_of, restore_optimizer, schedule_of
+from nascli.training_agent.curves import Curves
+from nascli.training_agent.mixing import mix_of
+from nascli.training_agent.optimisation import arch_optimizer_of, optimizer_of, schedule_of
+from nascli.training_agent.panel import Panel
 from nascli.training_agent.settings import Training
+from nascli.training_agent.snapshot import restored, snapshot
 from nascli.training_agent.streams import Stream
 from nascli.training_agent.tally import Tally
-from nascli.training_agent.updates import Updater
+from nascli.training_agent.updates import Teacher, Updater
 from nascli.training_strategy.base import TrainingStrategy
 
 LOG_EVERY = 50
-
-Mix = Callable[[Batch], Batch]
 
 
 class Trainer:
@@ -34,8 +34,8 @@ class Trainer:
     Args:
         module: already initialised; it is moved to the device.
         split: what "train" means: one split or several.
-        mix: applied to each training batch on the device (mixup, cutmix).
-        ema_decay: when given, an exponential moving average of weights and buffers is kept, and is the result.
+        teacher: imitated by every pass on labels.
+        panel: architectures that are scored after every few epochs, and after the last.
     """
 
     def __init__(
@@ -46,43 +46,38 @@ class Trainer:
         options: Training,
         *,
         split: str | Sequence[str] = "train",
-        mix: Mix | None = None,
-        ema_decay: float | None = None,
+        teacher: nn.Module | None = None,
+        panel: Panel | None = None,
     ) -> None:
         self.setup, self.options, self.strategy, self.run = setup, options, strategy, setup.run
         self.engine = options.engine()
         self.module = self.engine.place(module).train()
-        self.mix = mix
-        self.ema = (
-            AveragedModel(self.module, multi_avg_fn=partial(self._average, ema_decay), use_buffers=True)
-            if ema_decay
-            else None
-        )
-        self.updater = self._updater()
+        self.panel = panel
+        self.mix = mix_of(options, len(setup.dataflow.describe().classes))
+        self.ema = MovingAverage(self.module, options.ema_decay) if options.ema_decay else None
+        self.updater = self._updater(teacher)
         arch, seed = "arch" in self.updater.optimizers, setup.run.seed
         self.streams = {"train": Stream(setup.dataflow, split, self.engine, seed, withhold_arch=arch)}
         if arch:
             self.streams["arch"] = Stream(setup.dataflow, "arch", self.engine, seed)
         self.per_epoch = self.streams["train"].steps
-        self.total = options.epochs * self.per_epoch
+        self.total = strategy.total_steps = options.epochs * self.per_epoch
         self.schedule = schedule_of(self.updater.optimizers["weights"], options, self.per_epoch)
         self.step = 0
         self._last: dict[str, float] = {}
         self.tally = Tally()
 
-    def _average(self, decay: float, averages: Any, current: Any, updates: Any) -> None:
-        """The decay grows to its value over the first steps; else a short training would end near its first weights."""
-        grown = min(decay, (1 + self.step) / (10 + self.step))
-        get_ema_multi_avg_fn(grown)(averages, current, updates)
-
-    def _updater(self) -> Updater:
+    def _updater(self, teacher: nn.Module | None) -> Updater:
         criterion = self.options.criterion.build().build()
         optimizers = {"weights": optimizer_of([self.module, criterion], self.options, self.engine)}
         arch = list(self.strategy.arch_parameters().values())
         if arch:
-            optimizers["arch"] = torch.optim.Adam(arch, lr=3e-4, betas=(0.5, 0.999), weight_decay=1e-3)
-        clip = self.options.clip_grad
-        return Updater(self.module, criterion.to(self.engine.device), self.setup.agent, self.engine, optimizers, clip)
+            optimizers["arch"] = arch_optimizer_of(arch)
+        taught = None
+        if teacher is not None:
+            taught = Teacher(self.engine.place(teacher).eval().requires_grad_(False), self.options.distillation)
+        placed, clip = criterion.to(self.engine.device), self.options.clip_grad
+        return Updater(self.module, placed, self.setup.agent, self.engine, optimizers, clip, taught)
 
     def fit(self) -> dict[str, Any]:
         """Train to the end, or on from a checkpoint; what happened, for the header."""
@@ -91,21 +86,29 @@ class Trainer:
         self._restore()
         self.run.log(event="start", step=self.step, total=self.total)
         self._clock = time.monotonic(), self.step
+        self.curves = Curves(self.run.folder / "tensorboard" if self.options.tensorboard else None)
         with self.run.progress("training", self.total, self.step) as bar:
             while self.step < self.total:
-                self._train_step()
-                bar.advance()
-                last = self.step == self.total
-                if last or self.step % LOG_EVERY == 0:
-                    self._report(bar)
-                if not last and self._checkpoint_due():
-                    self._save()
+                self._one_step(bar)
+        self.curves.close()
         self._check()
-        return {
-            "steps": self.total,
-            "epochs": self.options.epochs,
-            **{f"train_{name}": value for name, value in self._last.items()},
-        }
+        seen = {f"train_{name}": value for name, value in self._last.items()}
+        judged = {} if self.panel is None else self.panel.summary()
+        return {"steps": self.total, "epochs": self.options.epochs, **seen, **judged}
+
+    def _one_step(self, bar: Bar) -> None:
+        self._train_step()
+        bar.advance()
+        last = self.step == self.total
+        if last or self.step % LOG_EVERY == 0:
+            self._report(bar)
+        if self.panel is not None and self.panel.is_due(self.step, self.per_epoch, self.total):
+            found = self.panel.evaluate(self.result(), self.step)
+            self.run.log(event="panel", **found)
+            curves = {f"panel_{name}": found[name] for name in ("mean", "spread", "tau")}
+            self.curves.add(self.step, **curves)
+        if not last and self._checkpoint_due():
+            self._save()
 
     def _checkpoint_due(self) -> bool:
         every = self.options.checkpoint_steps
@@ -122,19 +125,19 @@ class Trainer:
                         batches[update.split] = self._batch(update.split)
                     losses = self.updater.run(update, batches[update.split])
                     self.tally.add(self.step, losses)
+                    if self.ema is not None and update.params == "weights":
+                        self.ema.update(self.module)
                     update = updates.send(losses)
             except StopIteration:
                 pass
         self.schedule.step()
-        if self.ema is not None:
-            self.ema.update_parameters(self.module)
         self.step += 1
 
     def _batch(self, split: str) -> Batch:
         if split not in self.streams:
             raise UsageError(f"the training strategy asks for the split '{split}', but arch_parameters() is empty")
         batch = self.streams[split].next()
-        return batch if self.mix is None else self.mix(batch)
+        return batch if self.mix is None or split != "train" else self.mix(batch)
 
     def _check(self) -> None:
         """Raises RunFailed if a loss since the last report, or a weight now, is not finite."""
@@ -151,8 +154,9 @@ class Trainer:
         self._last = self.tally.means() or self._last
         (started, first), self._clock = self._clock, (time.monotonic(), self.step)
         speed = (self.step - first) * self.setup.dataflow.config.batch_size / max(1e-9, self._clock[0] - started)
-        rate = self.schedule.get_last_lr()[0]
+        rate = float(self.schedule.get_last_lr()[0])
         self.run.log(event="train", step=self.step, images_per_s=round(speed, 1), lr=rate, **self._last)
+        self.curves.add(self.step, images_per_s=speed, lr=rate, **self._last)
         text = "  ".join(f"{name} {value:.3f}" for name, value in self._last.items())
         bar.advance(f"{text}  {speed:.0f} img/s", by=0)
 
@@ -160,7 +164,7 @@ class Trainer:
         rng = self.run.rng("path", step)
         first = next(iter(next(self.strategy.updates(step, rng)).passes), None)
         path = {} if first is None or first.forward is None else {k: v.active for k, v in first.forward.items()}
-        where = f", path {','.join(str(v[0]) for v in path.values())}" if path else ""
+        where = f", path {','.join('+'.join(map(str, v)) or '-' for v in path.values())}" if path else ""
         raise RunFailed(
             f"the loss is not finite at step {step}{where}",
             why=f"learning rate {self.options.learning_rate:g}, precision {self.options.precision}",
@@ -169,48 +173,18 @@ class Trainer:
 
     def _save(self) -> None:
         self._check()
-        state: dict[str, Any] = {
-            "module": self.module.state_dict(),
-            "criterion": self.updater.criterion.state_dict(),
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.updater.optimizers.items()},
-            "schedule": self.schedule.state_dict(),
-            "scaler": self.engine.scaler.state_dict(),
-            "strategy": self.strategy.state_dict(),
-            "arch": {name: p.detach() for name, p in self.strategy.arch_parameters().items()},
-            "streams": {name: stream.position for name, stream in self.streams.items()},
-            "ema": self.ema.state_dict() if self.ema is not None else None,
-            "tally": self.tally.state_dict(),
-        }
-        self.run.checkpoint(Checkpoint(Progress(self.step, state), summary={"step": self.step, "steps": self.total}))
+        progress = Progress(self.step, snapshot(self))
+        self.run.checkpoint(Checkpoint(progress, summary={"step": self.step, "steps": self.total}))
         self.run.log(event="checkpoint", step=self.step)
         self.run.stop_if_asked()
 
     def _restore(self) -> None:
         progress = self.run.restore(Checkpoint)
-        if progress is None:
-            return
-        state = progress.state
-        self.step = progress.step
-        self.module.load_state_dict(state["module"])
-        self.updater.criterion.load_state_dict(state["criterion"])
-        for name, optimizer in self.updater.optimizers.items():
-            restore_optimizer(optimizer, state["optimizers"][name])
-        self.schedule.load_state_dict(state["schedule"])
-        self.engine.scaler.load_state_dict(state["scaler"])
-        self.strategy.load_state_dict(state["strategy"])
-        self._restore_arch(state["arch"])
-        for name, stream in self.streams.items():
-            stream.position = state["streams"][name]
-        if self.ema is not None:
-            self.ema.load_state_dict(state["ema"])
-        self.tally.load_state_dict(state["tally"])
-        self.run.log(event="resume", step=self.step)
-
-    def _restore_arch(self, saved: dict[str, Tensor]) -> None:
-        with torch.no_grad():
-            for name, parameter in self.strategy.arch_parameters().items():
-                parameter.copy_(saved[name])
+        if progress is not None:
+            self.step = progress.step
+            restored(self, progress.state)
+            self.run.log(event="resume", step=self.step)
 
     def result(self) -> nn.Module:
-        """The trained module: the moving average where one was kept."""
+        """The trained module: the moving average where one is kept."""
         return self.ema.module if self.ema is not None else self.module

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
+from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR, StepLR
 
 from nascli.engine import Engine
 from nascli.training_agent.settings import Training
@@ -28,6 +28,11 @@ def optimizer_of(modules: Sequence[nn.Module], options: Training, engine: Engine
     return torch.optim.SGD(groups, lr=options.learning_rate, momentum=momentum, nesterov=momentum > 0, fused=fused)
 
 
+def arch_optimizer_of(parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
+    """Adam as DARTS has it for architecture parameters (Liu et al., 2019, arXiv:1806.09055)."""
+    return torch.optim.Adam(parameters, lr=3e-4, betas=(0.5, 0.999), weight_decay=1e-3)
+
+
 def restore_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
     """Load a `state_dict`, each tensor in the layout of its parameter.
 
@@ -41,10 +46,18 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]
 
 
 def schedule_of(optimizer: torch.optim.Optimizer, options: Training, steps_per_epoch: int) -> LRScheduler:
-    """Linear warm-up, then a cosine to 0 (Loshchilov and Hutter, 2017, arXiv:1608.03983), by steps."""
+    """Linear warm-up, then a cosine to 0 (Loshchilov and Hutter, 2017, arXiv:1608.03983), falls, or none."""
     total = options.epochs * steps_per_epoch
     warmup = min(round(options.warmup_epochs * steps_per_epoch), total - 1)
-    cosine = CosineAnnealingLR(optimizer, max(1, total - warmup))
+    after = _after_warmup(optimizer, options, max(1, total - warmup), steps_per_epoch)
     if warmup < 1:
-        return cosine
-    return SequentialLR(optimizer, [LinearLR(optimizer, 1 / (warmup + 1), 1.0, warmup), cosine], [warmup])
+        return after
+    return SequentialLR(optimizer, [LinearLR(optimizer, 1 / (warmup + 1), 1.0, warmup), after], [warmup])
+
+
+def _after_warmup(optimizer: torch.optim.Optimizer, options: Training, steps: int, steps_per_epoch: int) -> LRScheduler:
+    if options.schedule == "cosine":
+        return CosineAnnealingLR(optimizer, steps)
+    if options.schedule == "step":
+        return StepLR(optimizer, options.step_epochs * steps_per_epoch, options.step_factor)
+    return ConstantLR(optimizer, factor=1.0, total_iters=1)

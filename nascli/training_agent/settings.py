@@ -20,6 +20,14 @@ def _text(value: object) -> object:
     return "32" if value == 32 else value
 
 
+def _several(value: object) -> object:
+    """One bound may stand alone."""
+    return (value,) if isinstance(value, str) else value
+
+
+Constraints = Annotated[tuple[str, ...], BeforeValidator(_several)]
+
+
 class Engines(Config):
     """Where and how exactly to compute."""
 
@@ -59,10 +67,20 @@ class Training(Task):
     seed: int = shared(0, ge=0, description="seed of all random streams")
     epochs: int = Field(30, ge=1, description="how many times the training images are seen")
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd with Nesterov momentum, or adamw")
-    learning_rate: float = Field(0.1, gt=0, description="after warm-up; it falls to 0 on a cosine")
+    learning_rate: float = Field(0.1, gt=0, description="after warm-up")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     weight_decay: float = Field(4e-5, ge=0, description="of weights; BatchNorm and biases have none")
+    schedule: Literal["cosine", "step", "constant"] = Field("cosine", description="of the learning rate after warm-up")
+    step_epochs: int = Field(30, ge=1, description="schedule step: epochs between two falls")
+    step_factor: float = Field(0.1, gt=0, lt=1, description="schedule step: factor of a fall")
     warmup_epochs: float = Field(1.0, ge=0, description="epochs in which the learning rate rises linearly")
     clip_grad: float | None = Field(5.0, gt=0, description="largest norm of the gradient; null: not clipped")
+    mixup: float = Field(0.0, ge=0, description="alpha of mixup; 0: off (Zhang et al., 2018)")
+    cutmix: float = Field(0.0, ge=0, description="alpha of cutmix; 0: off (Yun et al., 2019)")
+    ema_decay: float | None = Field(
+        None, gt=0, lt=1, description="decay a step of the weights' moving average; null: none"
+    )
+    distillation: float = Field(1.0, gt=0, description="with --teacher: weight of the loss against its outputs")
+    tensorboard: bool = run_option(False, description="write curves for TensorBoard beside the log")
     checkpoint_steps: int = run_option(0, ge=0, description="steps between checkpoints; 0: by time alone")
     checkpoint_minutes: float = run_option(2.0, gt=0, description="minutes between checkpoints")

@@ -92,9 +92,7 @@ class Updater:
         output: Tensor = self.module(images) if forward is None else self.module(images, leaves.of(forward))
         return output
 
-    def _loss(
-        self, item: Pass, output: Tensor, labels: Tensor, earlier: list[Tensor], taught: Tensor | None
-    ) -> Tensor:
+    def _loss(self, item: Pass, output: Tensor, labels: Tensor, earlier: list[Tensor], taught: Tensor | None) -> Tensor:
         if item.target != "labels":
             return self.agent.imitate(output, earlier[item.target])
         loss: Tensor = self.criterion(output, labels)

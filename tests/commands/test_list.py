@@ -202,6 +202,6 @@ def test_costs_of_other_kinds_exit_2(kind: list[str], capsys: pytest.CaptureFixt
 
 def test_a_plugin_that_fails_does_not_end_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "[nascli.search_space]\nbroken = broken_space:Broken\n"
-    code = "from nascli.search_space.tiny import Tiny\nclass Broken(Tiny):\n    def supernet(self):\n        return 1 / 0\n"
+    code = "from nascli.search_space.tiny import Tiny\nclass Broken(Tiny):\n    def supernet(self): return 1 / 0\n"
     monkeypatch.syspath_prepend(install(tmp_path / "site", "broken-space", text, {"broken_space.py": code}))
     assert measured("broken") == {"costs": None, "error": "ZeroDivisionError: division by zero"}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from nascli.config import Origin, read_document
 from nascli.cost.macs import Macs
 from nascli.errors import UsageError
 from nascli.search_space.base import realise, record_of
-from nascli.search_space.chain_config import DeclaredChain
+from nascli.search_space.chain_config import BlockConfig, DeclaredChain
 from nascli.search_space.macro import Block, Layer
 
 from .helpers import decoded_and_path, macs_of, trained
@@ -197,3 +198,16 @@ def test_a_file_of_a_chain_with_own_blocks_is_used_when_the_settings_name_the_ch
     named = reference(tmp_path)
     space, _ = realise(named, {"lut": record_of(named, named.build().space)})
     assert space.space.sizes == (3, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"op": "mobile", "kernel": 5, "se": False}, "mobile_k5"),
+        ({"op": "mixconv", "kernels": (3, 5), "se": True}, "mixconv_k_3_5_se"),
+        ({"op": "package.module:thing"}, "thing"),
+        ({"op": "conv", "kernel": 3, "name": "mine"}, "mine"),
+    ],
+)
+def test_a_name_tells_what_is_there(options: dict[str, Any], name: str) -> None:
+    assert BlockConfig(**options).block.name == name

@@ -232,7 +232,7 @@ def test_an_unknown_trial_is_named(told: str) -> None:
 def test_a_result_that_is_no_number_is_refused(value: Any) -> None:
     made = tuner()
     made.generate_parameters(0)
-    with pytest.raises(UsageError, match="trial 0: expected a number or {'default': number}"):
+    with pytest.raises(UsageError, match=r"trial 0: expected a number or \{'default': number\}"):
         made.receive_trial_result(0, None, value)
 
 
@@ -268,4 +268,5 @@ tuner.generate_parameters(0)
 tuner.receive_trial_result(0, None, 0.5)
 print('torch' in sys.modules)
 """
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -110,8 +110,8 @@ def test_a_decision_that_does_not_exist_may_be_answered() -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [{"_value": "pool"}, {"_idx": 1}, {"_idex": 1}, {"_value": ["pool"]}, {"_idx": [1]}, {"_value": "pool", "_idex": [1]},
-     {"_value": ["pool"], "_idx": 1, "_idex": 1}],
+    [{"_value": "pool"}, {"_idx": 1}, {"_idex": 1}, {"_value": ["pool"]}, {"_idx": [1]},
+     {"_value": "pool", "_idex": [1]}, {"_value": ["pool"], "_idx": 1, "_idex": 1}],
 )  # fmt: skip
 def test_a_candidate_is_named_by_value_or_index_alone_or_in_a_list(entry: dict[str, Any]) -> None:
     assert read_answer(both(), ANSWER | {"op": entry}).tolist() == [1, 1, 1]
@@ -182,7 +182,7 @@ def test_too_few_unordered_places_are_refused() -> None:
         ({1: {"_type": "layer_choice", "_value": ["a"]}}, "key '1': is no text"),
         ({"k": ["a"]}, "key 'k': expected {\"_type\": …, \"_value\": …}"),
         ({"k": {"_type": "layer_choice"}}, "key 'k': expected"),
-        ({"k": {"_type": "choice", "_value": ["a"]}}, "key 'k': _type is 'layer_choice' or 'input_choice', found 'choice'"),
+        ({"k": {"_type": "choice", "_value": ["a"]}}, "_type is 'layer_choice' or 'input_choice', found 'choice'"),
         ({"k": {"_type": "layer_choice", "_value": "ab"}}, "key 'k': expected a list of candidates, found 'ab'"),
         ({"k": {"_type": "layer_choice", "_value": ["a", 1]}}, "key 'k': a candidate is a name, found 1"),
         ({"k": {"_type": "layer_choice", "_value": ["a", "a"]}}, "'k' names a candidate twice"),

@@ -25,9 +25,10 @@ from nascli.search_space.tiny import Tiny
 from nascli.space import Forward, Selection, Space
 from nascli.training_agent.base import Setup
 from nascli.training_agent.classification import Classification
-from nascli.training_agent.jobs import Recipe, retrain, train_supernet
+from nascli.training_agent.jobs import retrain
 from nascli.training_agent.optimisation import optimizer_of
 from nascli.training_agent.settings import Training
+from nascli.training_agent.supernet_training import train_supernet
 from nascli.training_agent.updates import Updater
 from nascli.training_strategy.base import Losses, Pass, TrainingStrategy, Update
 from nascli.training_strategy.uniform import Uniform
@@ -177,9 +178,9 @@ def retrain_job(**options: Any) -> Job:
     def job(run: Run) -> Model:
         run.start()
         data = flow(augment=SyntheticAugment(randaugment=True, flip=True))
-        told = training(**{"criterion": {"use": "cross_entropy", "label_smoothing": 0.1}, **options})
-        recipe = Recipe(("train", "valid"), 0.9, 0.4, 0.6)
-        trained, summary = retrain(tiny(), ARCH, setup(run, data), told, recipe, None)
+        criterion = {"use": "cross_entropy", "label_smoothing": 0.1}
+        told = training(**{"criterion": criterion, "ema_decay": 0.9, "mixup": 0.4, "cutmix": 0.6, **options})
+        trained, summary = retrain(tiny(), ARCH, setup(run, data), told)
         return run.complete(Model(trained, summary=summary)).sealed()
 
     return job

@@ -24,15 +24,15 @@ from nascli.errors import Mismatch, UsageError
 from nascli.run import Run
 from nascli.search_space.tiny import Tiny
 from nascli.training_agent.base import EvaluatorInputs
-from nascli.training_agent.jobs import Recipe, evaluate, retrain, train_supernet
+from nascli.training_agent.jobs import evaluate, retrain
 from nascli.training_agent.settings import Engines
 from nascli.training_agent.supernet_evaluator import SupernetEvaluator
+from nascli.training_agent.supernet_training import train_supernet
 from nascli.training_strategy.uniform import Uniform
 
 from .helpers import ARCH, flow, fresh, setup, tiny, training
 
 ENGINES = Engines(accelerator="cpu")
-PLAIN = Recipe(("train", "valid"), None, 0.0, 0.0)
 
 
 def supernet(folder: Path, data: Dataflow | None = None) -> SupernetCheckpoint:
@@ -50,10 +50,10 @@ def evaluated(folder: Path, given: Model | None = None, lut: LookupTable | None 
     return evaluate(tiny(), setup(Run(folder / "report.json")), ENGINES, given or model(), lut)
 
 
-def retrained(folder: Path, init: SupernetCheckpoint | None, recipe: Recipe = PLAIN, **options: Any) -> Any:
+def retrained(folder: Path, init: SupernetCheckpoint | None, splits: Any = ("train", "valid"), **options: Any) -> Any:
     """The weights that retraining gives; at a rate that moves nothing, unless told otherwise."""
     told = training(**{"epochs": 1, "learning_rate": 1e-30, "weight_decay": 0.0, **options})
-    trained, _ = retrain(tiny(), ARCH, setup(Run(folder / "m.pt")), told, recipe, init)
+    trained, _ = retrain(tiny(), ARCH, setup(Run(folder / "m.pt")), told, splits=splits, init=init)
     return trained.state_dict
 
 
@@ -73,8 +73,7 @@ def test_retraining_starts_from_scratch_without_a_supernet(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("change", [{"mixup": 0.5}, {"cutmix": 0.5}, {"ema_decay": 0.5}, {"splits": ("train",)}])
 def test_every_part_of_the_recipe_changes_the_weights(change: dict[str, Any], tmp_path: Path) -> None:
-    whole = {"splits": ("train", "valid"), "ema_decay": None, "mixup": 0.0, "cutmix": 0.0}
-    states = [retrained(tmp_path, None, Recipe(**told), learning_rate=0.05) for told in (whole, {**whole, **change})]
+    states = [retrained(tmp_path, None, learning_rate=0.05, **told) for told in ({}, change)]
     assert any(not torch.equal(value, states[1][name]) for name, value in states[0].items())
 
 
@@ -137,7 +136,7 @@ def test_only_an_evaluation_looks_at_the_test_images(tmp_path: Path) -> None:
     data = Guarded(flow().config)
     trained = supernet(tmp_path, data)
     parts = setup(Run(tmp_path / "m.pt"), data)
-    network, _ = retrain(tiny(), ARCH, parts, training(epochs=1), PLAIN, trained)
+    network, _ = retrain(tiny(), ARCH, parts, training(epochs=1), init=trained)
     scorer = SupernetEvaluator()
     scorer.prepare(EvaluatorInputs(tiny(), parts, ENGINES, trained))
     assert scorer.evaluate(np.array([ARCH]))[0].error is None

@@ -15,8 +15,9 @@ from nascli.dataflow.base import Batch
 from nascli.dataflow.synthetic import Synthetic
 from nascli.errors import ConfigError, Interrupted, RunFailed, UsageError
 from nascli.run import Run
-from nascli.training_agent.jobs import Plain, train_supernet
+from nascli.training_agent.jobs import Plain
 from nascli.training_agent.loop import Trainer
+from nascli.training_agent.supernet_training import train_supernet
 from nascli.training_strategy.base import Pass, TrainingStrategy, Update, Updates
 from nascli.training_strategy.uniform import Uniform
 
@@ -155,7 +156,7 @@ def test_the_moving_average_is_of_weights_and_buffers(tmp_path: Path) -> None:
             states.append(state_of(module))
             yield from super().updates(step, rng)
 
-    trainer = Trainer(module, Watching(), setup(Run(tmp_path / "out.pt")), training(epochs=1), ema_decay=0.75)
+    trainer = Trainer(module, Watching(), setup(Run(tmp_path / "out.pt")), training(epochs=1, ema_decay=0.75))
     trainer.fit()
     states.append(state_of(module))
     for name, value in trainer.result().state_dict().items():
@@ -174,14 +175,14 @@ def test_without_a_moving_average_the_module_is_the_result(tmp_path: Path) -> No
 
 def test_every_batch_is_mixed_by_a_random_stream_of_its_step(tmp_path: Path) -> None:
     drawn = []
+    trainer = Trainer(fresh(lambda: tiny().model(ARCH)), Plain(), setup(Run(tmp_path / "out.pt")), training(epochs=1))
 
     def mix(batch: Batch) -> Batch:
         drawn.append((tuple(batch.images.shape), torch.rand(()).item()))
         return batch
 
-    Trainer(
-        fresh(lambda: tiny().model(ARCH)), Plain(), setup(Run(tmp_path / "out.pt")), training(epochs=1), mix=mix
-    ).fit()
+    trainer.mix = mix
+    trainer.fit()
     assert [shape for shape, _ in drawn] == [(8, 3, 8, 8)] * 6
     assert len(set(drawn)) == 6
 

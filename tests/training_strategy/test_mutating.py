@@ -23,7 +23,7 @@ from nascli.supernet.base import Supernet
 from nascli.testing import TrainingStrategyContract
 from nascli.testing.network import network
 from nascli.testing.randomness import no_global_randomness
-from nascli.training_agent.jobs import train_supernet
+from nascli.training_agent.supernet_training import train_supernet
 from nascli.training_agent.updates import Updater
 from nascli.training_strategy.adapted import adapted
 from nascli.training_strategy.base import Losses, TrainingStrategy, Update
@@ -141,6 +141,19 @@ MEASURE, REWARD = (1, "arch", None, False), (0, "arch", "arch", True)
 )
 def test_a_step_of_a_mutator(mutator: type[Mutator], expected: list[Any]) -> None:
     assert shapes(ready(mutator)) == expected
+
+
+def test_a_reward_goes_before_the_gradient_of_the_sample() -> None:
+    class Silent(Darts):
+        def reward(self, losses: Losses) -> None:
+            assert len(losses.losses) == 1
+
+    assert shapes(ready(Silent)) == [WEIGHTS, MEASURE]
+
+
+def test_a_mutator_sees_the_users_network_and_not_what_is_around_it() -> None:
+    module: Supernet = fresh(tiny().supernet)
+    assert ready(RandomMutator, module).mutator.model is module.network
 
 
 def test_parameters_have_the_names_that_they_have_in_the_mutator() -> None:

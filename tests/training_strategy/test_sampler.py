@@ -20,7 +20,7 @@ from nascli.supernet.base import Supernet
 from nascli.testing import TrainingStrategyContract
 from nascli.testing.network import network
 from nascli.testing.spaces import chain, feasible
-from nascli.training_agent.jobs import train_supernet
+from nascli.training_agent.supernet_training import train_supernet
 from nascli.training_strategy.adapted import adapted
 from nascli.training_strategy.base import Losses, Update
 from nascli.training_strategy.sampler import BaseSampler
@@ -190,6 +190,19 @@ def test_training_agents_train_the_parameters_of_every_kind_of_mixture() -> None
             if update.params == "weights":
                 break
         assert all(not torch.equal(alpha, old) for alpha, old in zip(arch, before, strict=True)), state
+
+
+def test_a_sampler_with_a_generator_of_its_own_draws_from_the_steps() -> None:
+    class Own(UniformSampler):
+        rng = np.random.default_rng(0)
+
+        def step(self):
+            self.model.set_forward_state("single")
+            self.model.set_activate_architecture(self.rng.integers(3, size=self.macro_len))
+
+    strategy = ready(Own)
+    found = [path(step(strategy, number)[0]) for number in (4, 5, 4)]
+    assert found[0] == found[2] != found[1]
 
 
 class Array(BaseSampler):

@@ -40,7 +40,7 @@ def _is_weight(entry: Entry) -> bool:
 
 def _part(entry: Entry) -> str:
     """The module two levels below the state, such as "layers.layer_00"."""
-    head, *names = entry.name.split(".")
+    head, *names = entry.name.replace(".network.", ".", 1).split(".")
     return ".".join(names[:-1][:2]) or head if head == "state_dict" else head
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from torch import nn
@@ -72,13 +70,3 @@ def _built_in(placed: Placed) -> nn.Module:
         return BUILDERS[block.op](placed.in_channels, placed.out_channels, placed.stride, **block.options)
     except (TypeError, ValueError) as error:
         raise UsageError(f"{named(placed)} ({block.op}): {error}") from None
-
-
-def sequence(placed: Sequence[Placed], norm: Norm = USUAL, base: Path = Path()) -> nn.Sequential:
-    """Blocks one after another."""
-    return nn.Sequential(*map(partial(build, norm=norm, base=base), placed))
-
-
-def chain(parts: Mapping[str, Sequence[Placed]], norm: Norm = USUAL, base: Path = Path()) -> nn.Sequential:
-    """Named parts one after another."""
-    return nn.Sequential(OrderedDict((name, sequence(placed, norm, base)) for name, placed in parts.items()))

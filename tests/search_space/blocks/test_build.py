@@ -12,7 +12,7 @@ from torch import nn
 
 from nascli.cost.macs import Macs
 from nascli.errors import UsageError
-from nascli.search_space.blocks.build import BUILDERS, build, chain, is_own, sequence
+from nascli.search_space.blocks.build import BUILDERS, build, is_own
 from nascli.search_space.norm import Norm
 from tests.search_space.helpers import macs_of
 
@@ -158,19 +158,9 @@ def test_an_operation_that_is_not_built_in_is_ones_own() -> None:
     assert [is_own(op) for op in ("conv", "./my.py:conv", "package.module:Conv", "convolution")] == [False, *[True] * 3]
 
 
-# --- many blocks -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("many", ["sequence", "chain"])
-def test_blocks_in_a_row_share_the_norm_and_the_folder_of_their_files(many: str, tmp_path: Path) -> None:
+def test_a_block_gets_the_norm_and_the_folder_of_its_file(tmp_path: Path) -> None:
     (tmp_path / "my.py").write_text("from torch.nn import BatchNorm2d\ndef norm(i, o, s): return BatchNorm2d(o)")
-    row = [placed("conv", {"kernel": 3}), placed("./my.py:norm")]
-    norm = Norm(0.25, track_running_stats=False)
-    network = sequence(row, norm, tmp_path) if many == "sequence" else chain({"first": row}, norm, tmp_path)
-    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
-    assert [(m.momentum, m.running_mean) for m in norms] == [(0.25, None)] * 2
-
-
-def test_named_parts_keep_their_names_and_their_order() -> None:
-    parts = {"last": [placed("skip")], "first": [placed("max_pool"), placed("zero")]}
-    assert [name for name, _ in chain(parts).named_modules() if "." in name] == ["last.0", "first.0", "first.1"]
+    for told in (placed("conv", {"kernel": 3}), placed("./my.py:norm")):
+        network = build(told, Norm(0.25, track_running_stats=False), tmp_path)
+        norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+        assert [(m.momentum, m.running_mean) for m in norms] == [(0.25, None)]

@@ -1,0 +1,37 @@
+"""Training curves for TensorBoard, an extra."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nascli.errors import UsageError
+
+
+class Curves:
+    """Writes numbers by step into `folder`; does nothing where it is None.
+
+    Raises:
+        UsageError: TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._writer: Any = None
+        if folder is not None:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError as error:
+                hint = "pip install 'nascli[tensorboard]', or leave tensorboard off"
+                raise UsageError("TensorBoard is not installed", why=str(error), hint=hint) from None
+            self._writer = SummaryWriter(str(folder))
+
+    def add(self, step: int, **values: float | None) -> None:
+        """One point of each curve."""
+        for name, value in values.items():
+            if self._writer is not None and value is not None:
+                self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Write what waits."""
+        if self._writer is not None:
+            self._writer.close()

@@ -1,0 +1,48 @@
+"""A trained network as a teacher (knowledge distillation, Hinton et al., 2015, arXiv:1503.02531)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nascli.artifacts.base import same_data
+from nascli.artifacts.model import Model
+from nascli.component import Reference
+from nascli.search_space.base import SearchSpace, realise
+from nascli.training_agent.base import Setup
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def taught_by(model: Model | None, named: Reference | None) -> Taught | None:
+    """The teacher of a model file; its space is installed, or the one that the settings name.
+
+    Raises:
+        ComponentError: its space is another one of the user's own.
+    """
+    if model is None or model.header.space is None:
+        return None
+    record = model.header.space
+    same = named is not None and named.build().space.fingerprint == record.fingerprint
+    space, _ = realise(named if same else None, {"teacher": record})
+    return Taught(model, space)
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A model and the space that it was decoded from."""
+
+    model: Model
+    space: SearchSpace
+
+    def network(self, setup: Setup) -> nn.Module:
+        """The teacher with its weights.
+
+        Raises:
+            Mismatch: it was trained on other data.
+        """
+        same_data(setup.dataflow.describe(), self.model.header.data, "--teacher")
+        network = self.space.model(self.model.payload.arch)
+        network.load_state_dict(self.model.payload.state_dict)
+        return network
