@@ -437,7 +437,7 @@ def test_the_stage_trains_by_a_users_mutator(write: Write, tmp_path: Path) -> No
     config = TrainSupernetConfig(
         training_strategy=reference, search_space=space, dataflow=data, epochs=1, accelerator="cpu"
     )
-    found = train_supernet_stage(config, Run(tmp_path / "supernet.pt"))
+    found = train_supernet_stage(config, Run(tmp_path / "supernet.pt"), lut=None, teacher=None)
     assert found.header.summary["steps"] > 0
     assert events(tmp_path, "train")
 
