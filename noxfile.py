@@ -84,3 +84,9 @@ def nasbench_macro(session: nox.Session) -> None:
 def spaces(session: nox.Session) -> None:
     """By hand: all stages through the command line for every installed search space, at a small size."""
     python(session, "tests/campaigns/spaces.py", *session.posargs)
+
+
+@nox.session
+def strategies(session: nox.Session) -> None:
+    """By hand: a few steps with every training strategy on several kinds of spaces."""
+    python(session, "tests/campaigns/strategies.py", *session.posargs)

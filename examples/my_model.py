@@ -21,7 +21,7 @@ class MyModel(nn.Module):
         self.stem = nn.Conv2d(input_shape[0], width, 3, padding=1)
         self.first = LayerChoice({f"conv{k}": conv(width, k) for k in (1, 3, 5)}, label="first")
         self.second = LayerChoice({f"conv{k}": conv(width, k) for k in (1, 3, 5)}, label="second")
-        self.join = InputChoice(choose_from=["first", "last"], n_chosen=None, reduction="mean", label="join")
+        self.join = InputChoice(n_candidates=2, n_chosen=None, reduction="mean", label="join")
         self.classifier = nn.Linear(width, classes)
 
     def forward(self, x: Tensor) -> Tensor:

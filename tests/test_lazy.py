@@ -24,7 +24,11 @@ TASK = {"--dataflow", "--training-agent", "--accelerator", "--precision"}
 TRAINS = TASK | {"--criterion"}
 FLAGS = {
     "build-lut": EVERY,
-    "train-supernet": EVERY | TRAINS | {"--training-strategy", "--lut", "--teacher", "--constraint", "--epochs", "--seed"},
+    "train-supernet": EVERY
+    | TRAINS
+    | {"--training-strategy", "--lut", "--teacher", "--constraint", "--epochs", "--seed"},
+    | TRAINS
+    | {"--training-strategy", "--lut", "--teacher", "--constraint", "--epochs", "--seed"},
     "search": EVERY | TASK | {"--lut", "--supernet", "--search-strategy", "--evaluator", "--constraint", "--seed"},
     "retrain": EVERY | TRAINS | {"--arch", "--init", "--teacher", "--epochs", "--seed"},
     "evaluate": EVERY | TASK | {"--model", "--lut"},

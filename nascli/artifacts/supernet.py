@@ -28,7 +28,7 @@ class SupernetCheckpoint(Artifact[TrainedSupernet]):
     made_by = "nascli train-supernet -c CONFIG -o supernet.pt"
     contents = {
         "state_dict.NAME": "the weights of all candidates and BatchNorm's running statistics",
-        "arch_parameters.LABEL": "the training strategy's architecture parameters of a decision",
+        "arch_parameters.LABEL": "architecture parameters of the training strategy, by decision; a mutator's by name",
         "strategy.NAME": "the training strategy's state",
     }
 

@@ -25,10 +25,13 @@ class Selection:
 
     `weights` has shape (len(active),) and may carry a gradient; None leaves it to the choice's own reduction.
     No candidate is active where the decision does not exist in the architecture: the choice then gives None.
+    `probed` are those of `active` whose weight is 0: they run so that their weight gets a gradient, and a layer choice
+    passes none on to what lies behind them, where it would be 0.
     """
 
     active: tuple[int, ...]
     weights: Tensor | None = None
+    probed: tuple[int, ...] = ()
 
 
 Forward = Mapping[str, Selection]

@@ -46,7 +46,7 @@ def _occurrences(
 ) -> Iterator[Occurrence]:
     if not isinstance(module, Mutable):
         for name, child in module.named_children():
-            yield from _occurrences(child, f"{path}.{name}" if path else name, conditions, taken)
+            yield from _occurrences(child, _below(path, name), conditions, taken)
         return
     if module.label is None:
         module.label = _free(path or "choice", taken)
@@ -54,7 +54,11 @@ def _occurrences(
     size = module.decision.size
     for unit in module.units():
         inside = conditions if len(unit.indices) == size else (*conditions, (module.label, unit.indices))
-        yield from _occurrences(unit.module, f"{path}.{unit.name}", inside, taken)
+        yield from _occurrences(unit.module, _below(path, unit.name), inside, taken)
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
 def _free(path: str, taken: frozenset[str]) -> str:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nascli.errors import UsageError
 from nascli.space import Forward, Selection
@@ -57,7 +57,10 @@ class Selected:
         selection = self.of(choice)
         if not selection.active:
             return None
-        outputs = [choice[i](*args, **kwargs) for i in selection.active]
+        outputs = [
+            _without_gradient(choice[i], *args, **kwargs) if i in selection.probed else choice[i](*args, **kwargs)
+            for i in selection.active
+        ]
         return reduce(outputs, selection.weights, choice.reduction)
 
     def on_forward_input_choice(self, choice: InputChoice, tensors: list[Tensor | None]) -> Any:
@@ -86,3 +89,8 @@ class Selected:
             x = block(x)
             reached[i] = x
         return reduce([reached[depth] for depth in depths], selection.weights)
+
+
+@torch.no_grad()
+def _without_gradient(candidate: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    return candidate(*args, **kwargs)

@@ -83,8 +83,13 @@ class TrainingStrategy(Component):
         return adapted(found)
 
     def setup(self, space: Space, costs: CostModel, feasible: FeasibleSet) -> None:
-        """Look at the space; raise UsageError where the strategy makes no sense for it."""
+        """Look at the space; raise UsageError where the strategy makes no sense for it.
+
+        Args:
+            feasible: the architectures within the constraints of the run; `everything` is without them.
+        """
         self.space, self.costs, self.feasible = space, costs, feasible
+        self.everything = FeasibleSet(costs)
 
     def bind(self, module: nn.Module) -> None:
         """Look at the supernet itself, which most strategies need not; called once.

@@ -15,6 +15,11 @@ class Constrained(Uniform):
     No step is then spent on what a search under the same constraint would refuse.
     """
 
+    @property
+    def pool(self) -> FeasibleSet:
+        """What is drawn from."""
+        return self.feasible
+
     def setup(self, space: Space, costs: CostModel, feasible: FeasibleSet) -> None:
         """Look at the constraint.
 

@@ -77,7 +77,7 @@ def proxyless(space: Space, logits: Sequence[Tensor], noise: Sequence[Tensor], t
         others = (values + added).detach().index_fill(0, torch.tensor(first, device=values.device), -torch.inf)
         drawn.append((first, int(others.argmax())) if len(values) > 1 else (first,))
     weights = [_straight_through(values[list(pair)].softmax(0)) for values, pair in zip(logits, drawn, strict=True)]
-    return _selected(space, drawn, weights)
+    return _selected(space, drawn, weights, probing=True)
 
 
 MIXTURES: Mapping[str, Form] = {"softmax": softmax, "gumbel_softmax": gumbel_softmax, "sum": weighted_sum}
@@ -113,8 +113,13 @@ def _mixed(space: Space, weights: Sequence[Tensor]) -> Forward:
     return _selected(space, [tuple(range(size)) for size in space.sizes], weights)
 
 
-def _selected(space: Space, drawn: Sequence[tuple[int, ...]], weights: Sequence[Tensor]) -> Forward:
-    """Selections of the drawn indices; nothing for decisions that none of their parents' draws make exist."""
+def _selected(
+    space: Space, drawn: Sequence[tuple[int, ...]], weights: Sequence[Tensor], *, probing: bool = False
+) -> Forward:
+    """Selections of the drawn indices; nothing for decisions that none of their parents' draws make exist.
+
+    `probing`: all draws but the first have a weight of 0.
+    """
     forward: dict[str, Selection] = {}
     taken: dict[str, tuple[int, ...]] = {}
     for decision, indices, values in zip(space.decisions, drawn, weights, strict=True):
@@ -122,14 +127,14 @@ def _selected(space: Space, drawn: Sequence[tuple[int, ...]], weights: Sequence[
             not set(taken[parent]).isdisjoint(wanted) for parent, wanted in decision.active_if
         )
         taken[decision.label] = indices if exists else ()
-        forward[decision.label] = _selection(decision, indices, values) if exists else Selection(())
+        forward[decision.label] = _selection(decision, indices, values, probing) if exists else Selection(())
     return forward
 
 
-def _selection(decision: Decision, indices: tuple[int, ...], weights: Tensor) -> Selection:
+def _selection(decision: Decision, indices: tuple[int, ...], weights: Tensor, probing: bool) -> Selection:
     """The candidates of some indices (k,) with these weights (k,)."""
     if decision.n_chosen == 1:
-        return Selection(indices, weights)
+        return Selection(indices, weights, probed=indices[1:] if probing else ())
     subsets = [decision.chosen(index) for index in indices]
     active = tuple(sorted(set().union(*subsets)))
     members = torch.tensor([[candidate in subset for candidate in active] for subset in subsets])

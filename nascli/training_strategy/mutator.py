@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nascli.errors import UsageError
+from nascli.space import Selection
 from nascli.supernet.choices import choices_of
 from nascli.supernet.mutables import InputChoice, LayerChoice, Mutable, Repeat
 from nascli.training_strategy.samples import Sample, Sampled, checked, plain
@@ -150,6 +151,10 @@ class Mutator(BaseMutator, ABC):
     def on_forward_repeat(self, mutable: Repeat, *args: Any, **kwargs: Any) -> Any:
         """The sampled depths' outputs, reduced."""
         return self._chooser(mutable).on_forward_repeat(mutable, *args, **kwargs)
+
+    def of(self, mutable: Mutable) -> Selection:
+        """What the sample selects for a choice, for modules that look at several choices at once (`sgnas`)."""
+        return self._chooser(mutable).of(mutable)
 
     def _chooser(self, mutable: Mutable) -> Sampled:
         if self._sampled is None:

@@ -48,7 +48,7 @@ REFERENCES = {  # reference → words of the message
     "./plain.py:Mine": ["not a SearchSpace"],
     "./plain.py:Yours": ["no class 'Yours'"],
     "./plain.py:": ["plain.py"],
-    "./function.py:Mine": ["not a SearchSpace"],
+    "./function.py:Mine": ["gives a NoneType, not an nn.Module"],
     "./incomplete.py:Mine": ["lacks describe"],
     ":Mine": ["could not be imported"],
     "a:b:c": ["a:b"],

@@ -13,13 +13,14 @@ from nascli.cost.model import CostModel
 from nascli.cost.params import Params
 from nascli.errors import ConfigError
 from nascli.search_space.darts import Darts
-from nascli.search_space.darts_modules import FactorizedReduce, operations
+from nascli.search_space.darts_modules import FactorizedReduce, Network, operations
 from nascli.space import Archs
 from nascli.supernet.base import Supernet
-from nascli.supernet.decoded import Absent
+from nascli.supernet.choices import choices_of
+from nascli.supernet.decoded import Absent, decode
 from nascli.supernet.mutables import Mutable
+from tests.cost.helpers import feasible
 
-from ..cost.helpers import feasible
 from .helpers import decoded_and_path, macs_of, params_of, trained
 
 SPACE = Darts(Darts.Config(input_shape=(2, 9, 8), classes=3, channels=4, cells=3))
@@ -61,14 +62,14 @@ def test_an_edge_exists_where_its_node_takes_it() -> None:
 
 
 def test_decoded_networks_compute_what_the_paths_of_the_supernet_compute(supernet: Supernet) -> None:
-    for arch in archs(10).tolist():
+    for arch in archs(6).tolist():
         assert torch.equal(*decoded_and_path(SPACE, supernet, arch))
 
 
 def test_table_totals_are_the_costs_of_the_decoded_networks(costs: CostModel) -> None:
     assert costs["macs"].exact
     assert costs["params"].exact
-    for arch in archs(10):
+    for arch in archs(6):
         model = SPACE.model(arch.tolist())
         assert costs.total("params", arch) == [params_of(model)]
         assert costs.total("macs", arch) == [macs_of(model, SPACE.config.input_shape)]
@@ -84,7 +85,9 @@ def test_a_decoded_cell_has_two_edges_a_node() -> None:
 
 def test_cells_at_one_and_two_thirds_halve_the_map_and_double_the_channels() -> None:
     network = Darts(Darts.Config(channels=4, cells=7, input_shape=(3, 16, 16))).network()
-    assert [cell.kind for cell in network.cells] == ["normal"] * 2 + ["reduce"] + ["normal"] + ["reduce"] + ["normal"] * 2  # type: ignore[union-attr]
+    assert [cell.kind for cell in network.cells] == ["normal"] * 2 + ["reduce"] + ["normal"] + ["reduce"] + [
+        "normal"
+    ] * 2  # type: ignore[union-attr]
     assert [cell.inputs[1][1].out_channels for cell in network.cells] == [4, 4, 8, 8, 16, 16, 16]  # type: ignore[union-attr]
 
 
@@ -118,11 +121,60 @@ def test_operations_have_the_weights_of_the_paper(name: str, params: int) -> Non
     assert params_of(operations(8, 2)[name]) == (8 * 8 + 2 * 8 if name == "skip_connect" else params)
 
 
+PUBLISHED = {
+    "normal_2": "sep_conv_3x3 0, sep_conv_3x3 1",
+    "normal_3": "sep_conv_3x3 0, sep_conv_3x3 1",
+    "normal_4": "skip_connect 0, sep_conv_3x3 1",
+    "normal_5": "skip_connect 0, dil_conv_3x3 2",
+    "reduce_2": "max_pool_3x3 0, max_pool_3x3 1",
+    "reduce_3": "max_pool_3x3 1, skip_connect 2",
+    "reduce_4": "max_pool_3x3 0, skip_connect 2",
+    "reduce_5": "max_pool_3x3 1, skip_connect 2",
+}
+
+
+def test_the_published_cells_have_the_published_size() -> None:
+    """The second-order cells with 20 cells of 36 channels: 3,349,342 parameters, BatchNorm behind pooling left out."""
+    chosen: dict[str, int | None] = dict.fromkeys(d.label for d in SPACE.space.decisions)
+    for node, text in PUBLISHED.items():
+        edges = {f"{node}_{source}": operation for operation, source in map(str.split, text.split(", "))}
+        decisions = {d.label: d for d in SPACE.space.decisions if d.label in {node, *edges}}
+        taken = tuple(i for i, edge in enumerate(decisions[node].candidates) if edge in edges)
+        chosen[node] = decisions[node].index(taken)
+        chosen |= {edge: decisions[edge].candidates.index(operation) for edge, operation in edges.items()}
+    with torch.device("meta"):
+        network = Network(3, 10, 36, 20)
+    choices_of(network)
+    pools = [edge for cell in decode(network, chosen).cells for edge in cell.edges.values() if _is_pool(edge)]  # type: ignore[union-attr]
+    assert params_of(network) - sum(map(params_of, pools)) == 3_349_342
+
+
+def _is_pool(edge: nn.Module) -> bool:
+    return isinstance(edge, nn.Sequential) and isinstance(edge[0], nn.MaxPool2d)
+
+
 @pytest.mark.parametrize("size", [(8, 8), (7, 8), (5, 3), (1, 1)])
 def test_operations_halve_any_map_upwards(size: tuple[int, int]) -> None:
     x = torch.rand(2, 8, *size)
     shapes = {name: tuple(layer.eval()(x).shape) for name, layer in operations(8, 2).items()}
     assert set(shapes.values()) == {(2, 8, -(-size[0] // 2), -(-size[1] // 2))}
+
+
+@pytest.mark.parametrize(
+    ("name", "reach"), [("sep_conv_3x3", 2), ("sep_conv_5x5", 4), ("dil_conv_3x3", 2), ("dil_conv_5x5", 4)]
+)
+def test_convolutions_reach_as_far_as_the_paper_says(name: str, reach: int) -> None:
+    """Two of stride 1 after each other; or one that leaves every other pixel out."""
+    x = torch.zeros(1, 8, 11, 11, requires_grad=True)
+    operations(8, 1)[name].eval()(1 + x)[..., 5, 5].sum().backward()
+    assert x.grad is not None
+    seen = x.grad[0].abs().sum(0)[5].nonzero().flatten().tolist()
+    assert seen == list(range(5 - reach, 5 + reach + 1, 2 if "dil" in name else 1))
+
+
+def test_mean_pooling_leaves_the_padding_out() -> None:
+    pooled = operations(8, 1)["avg_pool_3x3"].eval()(torch.ones(1, 8, 3, 3))
+    assert torch.allclose(pooled, torch.ones(1, 8, 3, 3), rtol=1e-4)
 
 
 def test_half_of_the_channels_look_at_the_pixels_between() -> None:
@@ -142,7 +194,9 @@ def taken(arch: Sequence[int]) -> dict[str, str]:
 def test_a_node_is_the_sum_of_the_two_edges_it_takes(supernet: Supernet) -> None:
     arch = archs(1)[0].tolist()
     chosen, cell = taken(arch), supernet.network.cells[0]  # type: ignore[index, union-attr]
-    before, last = (torch.rand(2, 12, 5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(i)) for i in (0, 1))
+    before, last = (
+        torch.rand(2, 12, 5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(i)) for i in (0, 1)
+    )
     nodes: list[Tensor] = [cell.inputs[0](before), cell.inputs[1](last)]  # type: ignore[index, operator]
     for node in range(2, 6):
         edges = chosen[f"normal_{node}"].split("+")

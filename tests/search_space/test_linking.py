@@ -11,7 +11,8 @@ from nascli.search_space.linking import check_links
 from nascli.search_space.recording import record
 from nascli.supernet.mutables import InputChoice, LayerChoice, Repeat
 
-from .networks import SHAPE, Linked, Net, conv, kernels, of
+from .networks import SHAPE, Net, conv, kernels, of
+from .small_networks import Linked
 
 
 class Two(Net):

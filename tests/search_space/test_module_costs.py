@@ -15,7 +15,8 @@ from nascli.search_space.module_space import ModuleSpace
 from nascli.supernet.mutables import InputChoice, LayerChoice
 
 from .helpers import params_of
-from .networks import NETWORKS, Again, Behind, Linked, ModuleTwice, Nested, Net, Plain, Shared, all_of, conv, kernels, of
+from .networks import Net, all_of, conv, kernels, of
+from .small_networks import NETWORKS, Again, Behind, Linked, ModuleTwice, Nested, Plain, Shared
 
 
 def factors(space: ModuleSpace, meter: Meter) -> set[tuple[str, ...]]:
@@ -143,7 +144,9 @@ class Exclusive(Net):
     def build(self) -> None:
         part, other = conv(), conv(kernel=3)
         inner = LayerChoice([nn.Sequential(other, nn.ReLU()), nn.Identity()], label="inner")
-        self.choice = LayerChoice([nn.Sequential(part, inner), nn.Sequential(conv(), part), nn.Sequential(other, nn.ReLU())])
+        self.choice = LayerChoice(
+            [nn.Sequential(part, inner), nn.Sequential(conv(), part), nn.Sequential(other, nn.ReLU())]
+        )
 
     def body(self, x: Tensor) -> Tensor:
         return self.choice(x)

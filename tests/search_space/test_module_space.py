@@ -1,31 +1,26 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from nascli.component import resolve
-from nascli.config import Origin
 from nascli.cost.macs import Macs
 from nascli.cost.params import Params
-from nascli.errors import UsageError
 from nascli.search_space.module_space import ModuleSpace, wrap
-from nascli.space import Archs, Selection
+from nascli.space import Selection
 from nascli.supernet.decoded import Absent
 from nascli.supernet.mutables import LayerChoice, Mutable
+from tests.cost.helpers import feasible, inside
 
-from ..cost.helpers import feasible, inside
 from .helpers import images, macs_of, params_of, trained
-from .networks import CLASSES, NETWORKS, SHAPE, Linked, Nested, Net, Plain, all_of, conv, kernels, of, structure
+from .networks import CLASSES, SHAPE, Net, all_of, conv, kernels, of, structure
+from .small_networks import NETWORKS, Linked, Nested, Plain
 
 COUNTS = {
     "Plain": 3 * 2,
@@ -198,82 +193,6 @@ def test_two_supernets_have_different_weights() -> None:
     assert not torch.equal(first, second)
 
 
-MINE = """
-import torch
-from torch import nn
-from nascli.supernet.mutables import LayerChoice
-
-
-class Mine(nn.Module):
-    '''Mine.'''
-
-    def __init__(self, input_shape: tuple[int, int, int], classes: int, width: int = 4, pool: int = 2) -> None:
-        super().__init__()
-        torch.manual_seed(torch.seed())  # other weights each time
-        self.choice = LayerChoice([nn.Conv2d(input_shape[0], width, k, padding=k // 2) for k in (1, 3)])
-        self.pool, self.head = nn.MaxPool2d(pool), nn.Linear(width, classes)
-
-    def forward(self, x):
-        return self.head(self.pool(self.choice(x)).mean((2, 3)))
-"""
-USE = {"use": "./mine.py:Mine", "input_shape": [2, 8, 8], "classes": 3}
-
-
-def fingerprint(folder: Path, text: str = MINE, **options: object) -> str:
-    folder.mkdir(exist_ok=True)
-    (folder / "mine.py").write_text(text)
-    space: ModuleSpace = resolve("search_space", {**USE, **options}, Origin(base=folder)).build()
-    return space.space.fingerprint
-
-
-def test_the_fingerprint_is_that_of_another_process(tmp_path: Path) -> None:
-    here = fingerprint(tmp_path)
-    code = f"""
-from nascli.component import resolve
-filler = [object() for _ in range(10_000)]
-print(resolve("search_space", {USE!r}).build().space.fingerprint)
-"""
-    command = [sys.executable, "-c", code]
-    there = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert there.stdout.strip() == here
-
-
-def test_the_fingerprint_does_not_change_with_weights(tmp_path: Path) -> None:
-    assert fingerprint(tmp_path) == fingerprint(tmp_path)
-
-
-CHANGES = {
-    "an option": {"width": 6},
-    "an option without weights": {"pool": 1},
-    "the input shape": {"input_shape": [2, 6, 8]},
-    "the classes": {"classes": 4},
-}
-
-
-@pytest.mark.parametrize("what", CHANGES)
-def test_the_fingerprint_changes_with(what: str, tmp_path: Path) -> None:
-    assert fingerprint(tmp_path, **CHANGES[what]) != fingerprint(tmp_path)
-
-
-def test_the_fingerprint_changes_with_a_comment_in_the_file(tmp_path: Path) -> None:
-    assert fingerprint(tmp_path / "a", MINE + "# note\n") != fingerprint(tmp_path / "b")
-
-
-def test_the_fingerprint_changes_with_the_shapes_of_weights() -> None:
-    def made(width: int) -> ModuleSpace:
-        def network() -> nn.Module:
-            layer = nn.Conv2d(SHAPE[0], width, 1)
-            layers = LayerChoice([nn.Identity(), nn.ReLU()]), nn.Flatten(), nn.LazyLinear(CLASSES)
-            net = nn.Sequential(layer, *layers)
-            with torch.no_grad():
-                net[3](torch.zeros(1, width * SHAPE[1] * SHAPE[2]))
-            return net
-
-        return of(network)
-
-    assert made(4).space.fingerprint == made(4).space.fingerprint != made(5).space.fingerprint
-
-
 def test_a_function_that_makes_a_network_is_a_space() -> None:
     def net(width: int, input_shape: tuple[int, int, int], classes: int) -> nn.Module:
         """Words."""
@@ -311,68 +230,3 @@ def test_the_description_goes_through_json() -> None:
 
 def test_one_class_is_one_space() -> None:
     assert wrap(Plain) is wrap(Plain)
-
-
-class Broken(Plain):
-    """Fails while it is built."""
-
-    def build(self) -> None:
-        raise KeyError("width")
-
-
-class Peeking(Plain):
-    """Looks into a choice."""
-
-    def body(self, x: Tensor) -> Tensor:
-        return self.second(x) * self.first.length + self.first(x)
-
-
-def test_a_network_that_cannot_be_built_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"^Broken cannot be built\nKeyError: 'width'$"):
-        _ = of(Broken).space
-
-
-def test_a_function_that_makes_no_network_is_refused() -> None:
-    def table(rows: int = 3) -> list[int]:
-        return [0] * rows
-
-    with pytest.raises(UsageError, match="table gives a list, not an nn.Module"):
-        _ = of(table).space
-
-
-def test_another_number_of_outputs_than_classes_is_refused() -> None:
-    with pytest.raises(UsageError, match="Plain has 3 outputs for 7 classes"):
-        _ = wrap(Plain)(wrap(Plain).Config(input_shape=SHAPE, classes=7)).space
-
-
-def test_a_forward_that_looks_into_a_choice_is_refused() -> None:
-    with pytest.raises(UsageError, match="Peeking fails without its choices") as caught:
-        _ = of(Peeking).space
-    assert "AttributeError" in caught.value.why
-    assert "not look into them" in caught.value.hint
-
-
-def test_a_network_that_is_another_one_each_time_is_refused() -> None:
-    widths = iter(range(4, 100))
-
-    def net() -> nn.Module:
-        width = next(widths)
-        head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, CLASSES)
-        return nn.Sequential(nn.Conv2d(SHAPE[0], width, 1), kernels("k", width, width), *head)
-
-    with pytest.raises(UsageError, match="net is another network each time that it is made"):
-        _ = of(net).space
-
-
-def test_lazy_modules_are_refused() -> None:
-    def net() -> nn.Module:
-        return nn.Sequential(LayerChoice([nn.Identity(), nn.ReLU()]), nn.Flatten(), nn.LazyLinear(CLASSES))
-
-    with pytest.raises(UsageError, match="net has lazy modules"):
-        _ = of(net).space
-
-
-def test_architectures_of_another_length_are_refused() -> None:
-    archs: Archs = np.zeros(5, dtype=np.int64)
-    with pytest.raises(ValueError, match="expected 2 indices"):
-        of(Plain).space.forward(archs)

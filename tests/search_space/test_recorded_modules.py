@@ -14,7 +14,8 @@ from nascli.search_space.recording import Call, record
 from nascli.supernet.mutables import LayerChoice, Mutable
 
 from .helpers import macs_of, params_of
-from .networks import CLASSES, NETWORKS, SHAPE, Arguments, Net, Single, Subsets, conv, kernels
+from .networks import CLASSES, SHAPE, Net, conv, kernels
+from .small_networks import NETWORKS, Arguments, Single, Subsets
 
 
 def call(module: nn.Module, *args: Any, **kwargs: Any) -> Call:
@@ -173,7 +174,10 @@ DIFFERENT: dict[str, tuple[nn.Module, nn.Module]] = {
     "a class": (nn.ReLU(), nn.Sigmoid()),
     "a class of the same name": (local(1), local(2)),
     "tied weights": (Tied(True), Tied(False)),
-    "a part that stands twice": (nn.Sequential(*[nn.Linear(4, 4)] * 2), nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))),
+    "a part that stands twice": (
+        nn.Sequential(*[nn.Linear(4, 4)] * 2),
+        nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)),
+    ),
     "one more part": (nn.Sequential(nn.ReLU()), nn.Sequential(nn.ReLU(), nn.ReLU())),
 }
 
@@ -186,7 +190,10 @@ def test_signatures_tell_modules_apart_by(what: str) -> None:
 
 def test_signatures_tell_arguments_apart() -> None:
     layer, x = conv(), torch.zeros(1, 4, 6, 6)
-    assert len({key(layer, x), key(layer, x[..., 1:]), key(layer, x, x), key(layer, x, scale=1), key(layer, x, scale=2)}) == 5
+    assert (
+        len({key(layer, x), key(layer, x[..., 1:]), key(layer, x, x), key(layer, x, scale=1), key(layer, x, scale=2)})
+        == 5
+    )
 
 
 def test_signatures_tell_apart_what_choices_inside_gave() -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from nascli.space import Archs, Selection, Space
+from nascli.space import Archs, Condition, Selection, Space
 from nascli.supernet.choices import decisions_of
 from nascli.supernet.mutables import InputChoice, LayerChoice, Mutable, Repeat
 from nascli.supernet.scope import choosing
@@ -72,6 +72,20 @@ def indices(space: Space, arch: Any) -> Mapping[str, int | None]:
     """Label → index, None where the decision does not exist."""
     exists = space.exists(np.asarray(arch))
     return {d.label: int(i) if e else None for d, i, e in zip(space.decisions, arch, exists, strict=True)}
+
+
+def op(*inside: Any, **options: Any) -> LayerChoice:
+    """A choice between "0", "1", …; what is given stands inside."""
+    return LayerChoice([module or nn.Identity() for module in inside] or [nn.Identity(), nn.Tanh()], **options)
+
+
+def hanging(network: nn.Module) -> dict[str, tuple[Condition, ...]]:
+    """Label → the conditions of each decision, in order."""
+    return {d.label: d.active_if for d in decisions_of(network)}
+
+
+def named(**modules: nn.Module) -> nn.Module:
+    return nn.ModuleDict(modules)
 
 
 # --- networks --------------------------------------------------------------------------------------------------------

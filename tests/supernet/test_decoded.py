@@ -125,3 +125,10 @@ def test_modules_that_are_not_there_stay_so() -> None:
     network = nn.Sequential(LayerChoice([Scaled(2.0)], label="op"))
     network.register_module("later", None)
     assert decoded(network, op=0).later is None
+
+
+@pytest.mark.parametrize("index", [2, None])
+def test_a_choice_at_two_places_becomes_one_module(index: int | None) -> None:
+    shared = Repeat([Scaled(2.0), Scaled(3.0)], (0, 2), label="depth")
+    network = decoded(nn.ModuleDict({"a": nn.Sequential(shared), "b": nn.Sequential(shared)}), depth=index)
+    assert network.get_submodule("a.0") is network.get_submodule("b.0")

@@ -21,6 +21,9 @@ from nascli.training_strategy.base import TrainingStrategy, Update
 from nascli.training_strategy.differentiable import Differentiable
 from tests.cost.helpers import chain
 
+MIXED, SAMPLED = ("softmax", "gumbel_softmax", "sum"), ("gdas", "proxyless")
+ALL = (*MIXED, *SAMPLED)
+
 
 def conv(kernel: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(4, 4, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(4))
@@ -115,3 +118,9 @@ def turn(strategy: Differentiable, label: str, values: Sequence[float]) -> None:
     """Set the architecture parameters of one decision."""
     with torch.no_grad():
         strategy.arch_parameters()[label].copy_(torch.tensor(values))
+
+
+def step(strategy: Differentiable, number: int = 0, seed: int = 0) -> tuple[Update, Update]:
+    """The architecture update and the weights update of a step."""
+    arch, weights = updates(strategy, number, seed)
+    return arch, weights

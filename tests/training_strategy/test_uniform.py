@@ -27,7 +27,7 @@ def drawn(model: CostModel, seed: int, steps: int) -> Archs:
     archs = []
     for step in range(steps):
         (update,) = uniform.updates(step, run.rng("path", step))
-        archs.append([update.passes[0].forward[d.label].active[0] for d in model.space.decisions])
+        archs.append([next(iter(update.passes[0].forward[d.label].active), 0) for d in model.space.decisions])
     return np.array(archs)
 
 
