@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -89,7 +90,11 @@ class TrainingStrategy(Component):
             feasible: the architectures within the constraints of the run; `everything` is without them.
         """
         self.space, self.costs, self.feasible = space, costs, feasible
-        self.everything = FeasibleSet(costs)
+
+    @cached_property
+    def everything(self) -> FeasibleSet:
+        """All architectures of the space, whatever the constraints of the run."""
+        return FeasibleSet(self.costs)
 
     def bind(self, module: nn.Module) -> None:
         """Look at the supernet itself, which most strategies need not; called once.
