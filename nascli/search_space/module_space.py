@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import inspect
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import create_model
+from pydantic import Field, create_model
 
 from nascli.cost.meter import Meter
 from nascli.cost.model import CostModel
 from nascli.errors import NascliError, UsageError
 from nascli.search_space.base import SearchSpace
 from nascli.search_space.network_options import options_of
+from nascli.search_space.randomness import own_randomness
 from nascli.space import Space
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class ModuleSpace(SearchSpace):
         """A second network is like the first, and its forward only calls the choices: others may take their place."""
         import torch
 
-        with _own_randomness(), torch.no_grad():
+        with own_randomness(), torch.no_grad():
             network = self._named()
             if _tensors_digest(network) != space.details["tensors"]:
                 raise UsageError(f"{space.name} is another network each time that it is made")
@@ -88,7 +88,7 @@ class ModuleSpace(SearchSpace):
         from nascli.search_space.linking import check_links
         from nascli.search_space.recording import record
 
-        with _own_randomness():
+        with own_randomness():
             recording = record(self._network(), self.config.input_shape)
             check_links(recording)
         shape: tuple[int, ...] = getattr(recording.first[0].output, "shape", ())
@@ -134,7 +134,7 @@ class ModuleSpace(SearchSpace):
 
     def inherit(self, state: Mapping[str, Tensor], arch: Sequence[int]) -> dict[str, Tensor]:
         """Decoding keeps the modules and changes their names alone."""
-        with _own_randomness():
+        with own_randomness():
             network = self._named()
         names = {module: name for name, module in network.named_modules(prefix="network")}
         decoded, inherited = _decoded(network, self.space, arch), dict[str, Any]()
@@ -147,7 +147,7 @@ class ModuleSpace(SearchSpace):
         """Each candidate is measured on what reached it in one run of the network."""
         from nascli.search_space.module_costs import Costing
 
-        with _own_randomness():
+        with own_randomness():
             metrics = {meter.metric: Costing(self.space, self._recording, meter).metric() for meter in meters}
         return CostModel(self.space, metrics)
 
@@ -156,19 +156,29 @@ class ModuleSpace(SearchSpace):
 def wrap(made_by: Callable[..., Any]) -> type[ModuleSpace]:
     """The search space of a network class, or of a function that makes a network; its arguments are its options.
 
+    Defaults of its own for `input_shape` and `classes` are kept.
+
     Raises:
         ComponentError: an argument that no option can fill.
     """
-    fields = options_of(made_by, SHAPE_OPTIONS)
-    shaped = [name for name in SHAPE_OPTIONS if name in inspect.signature(made_by).parameters]
+    fields, arguments = options_of(made_by, SHAPE_OPTIONS), inspect.signature(made_by).parameters
+    shaped = [name for name in SHAPE_OPTIONS if name in arguments]
+    own = {name: arguments[name].default for name in shaped if arguments[name].default is not inspect.Parameter.empty}
+    usual: dict[str, Any] = {name: _with_default(name, default) for name, default in own.items()}
 
     def network(self: ModuleSpace) -> nn.Module:
         made: nn.Module = made_by(**{name: deepcopy(getattr(self.config, name)) for name in (*fields, *shaped)})
         return made
 
-    config = create_model("Config", __base__=ModuleSpace.Config, **fields)
+    config = create_model("Config", __base__=ModuleSpace.Config, **fields, **usual)
     members = {"Config": config, "network": network, "__doc__": made_by.__doc__, "__module__": made_by.__module__}
     return type(made_by.__name__, (ModuleSpace,), members)
+
+
+def _with_default(name: str, default: Any) -> tuple[Any, Any]:
+    """An option that every space has, with another default."""
+    usual = ModuleSpace.Config.model_fields[name]
+    return Annotated[(usual.annotation, *usual.metadata, "")], Field(default, description=usual.description)
 
 
 def _decoded(network: nn.Module, space: Space, arch: Sequence[int]) -> nn.Module:
@@ -177,16 +187,6 @@ def _decoded(network: nn.Module, space: Space, arch: Sequence[int]) -> nn.Module
     vector = space.canonical(np.asarray(arch))
     chosen = zip(space.decisions, vector.tolist(), space.exists(vector).tolist(), strict=True)
     return decode(network, {d.label: index if exists else None for d, index, exists in chosen})
-
-
-@contextmanager
-def _own_randomness() -> Iterator[None]:
-    """Weights that nobody keeps leave the random state alone."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
 
 
 def _tensors_digest(network: nn.Module) -> str:

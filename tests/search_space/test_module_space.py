@@ -230,3 +230,14 @@ def test_the_description_goes_through_json() -> None:
 
 def test_one_class_is_one_space() -> None:
     assert wrap(Plain) is wrap(Plain)
+
+
+def test_a_networks_own_input_shape_is_the_default() -> None:
+    class Small(Plain):
+        """For small images."""
+
+        def __init__(self, input_shape: tuple[int, int, int] = SHAPE, classes: int = CLASSES) -> None:
+            super().__init__()
+
+    config = wrap(Small).Config()
+    assert (config.input_shape, config.classes) == (SHAPE, CLASSES)
