@@ -6,7 +6,7 @@ the state of the training strategy. A model also has the facts of its architectu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -15,6 +15,7 @@ from nascli.artifacts.header import Entry
 from nascli.commands.views import architecture
 from nascli.commands.views.common import View
 
+BAR = 40
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 SIZES = {"float64": 8, "int64": 8, "complex64": 8, "float32": 4, "int32": 4, "float16": 2, "bfloat16": 2, "int16": 2}
 
@@ -44,10 +45,22 @@ def _part(entry: Entry) -> str:
     return ".".join(names[:-1][:2]) or head if head == "state_dict" else head
 
 
+def _panel(rounds: Sequence[Mapping[str, Any]], size: int) -> View:
+    """How the panel's accuracies grew and its ranking settled; bars show the mean, from 0 to 1."""
+    rows: list[list[object]] = [
+        [this["step"], this["mean"], this["spread"], this["tau"], "#" * round(BAR * this["mean"])] for this in rounds
+    ]
+    columns = ["step", "mean accuracy", "spread", "tau to the round before", ""]
+    return f"panel of {size} architectures", columns, rows
+
+
 def tables(facts: Mapping[str, Any]) -> Iterator[View]:
     """The architecture where it is known, and the sizes by part."""
     if facts.get("choices"):
         yield from architecture.tables(facts)
+    rounds = facts["summary"].get("panel_rounds") or []
+    if rounds:
+        yield _panel(rounds, len(facts["summary"]["panel"]))
     parts: list[list[object]] = [[name, *part.values()] for name, part in facts["parts"].items()]
     columns = ["tensors", "parameters", "others", "bytes"]
     parts.append(["total", *(facts[column] for column in columns)])
