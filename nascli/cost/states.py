@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,8 @@ from nascli.errors import UsageError
 from nascli.space import Archs, Space
 
 States = npt.NDArray[np.int64]
+
+MOST_CODES = 2**62
 
 
 class StateSpace:
@@ -45,9 +48,12 @@ class StateSpace:
     def _codes(self, g: int, archs: Archs) -> States:
         group = self.space.groups[g]
         sizes = tuple(self.space.sizes[i] for i in group.decisions)
+        rows = archs[:, list(group.decisions)]
+        if prod(sizes) > MOST_CODES:  # one number cannot tell the rows apart
+            _, places = np.unique(np.concatenate([group.states, rows]), axis=0, return_inverse=True)
+            return np.array(places.reshape(-1)[len(group.states) :])
         known = np.ravel_multi_index(tuple(group.states.T), sizes)  # ascending: the states are sorted
-        wanted = np.ravel_multi_index(tuple(archs[:, list(group.decisions)].T), sizes)
-        codes: States = np.searchsorted(known, wanted)
+        codes: States = np.searchsorted(known, np.ravel_multi_index(tuple(rows.T), sizes))
         return codes
 
     def costs(self, metric: Metric) -> list[Costs]:

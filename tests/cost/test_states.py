@@ -36,3 +36,11 @@ def test_costs_of_states_add_up_to_totals():
     costs = states.costs(model["macs"])
     sums = [10 + sum(int(costs[g][s]) for g, s in enumerate(row)) for row in states.encode(archs)]
     assert sums == model["macs"].total(archs).tolist()
+
+
+def test_a_group_of_very_many_decisions_has_codes_too() -> None:
+    decisions = [Decision("d0", ("a", "b", "c"))]
+    decisions += [Decision(f"d{i}", ("a", "b", "c"), active_if=((f"d{i - 1}", (2,)),)) for i in range(1, 45)]
+    states = StateSpace(Space("deep", tuple(decisions), (1, 8, 8), 10))
+    everything = np.arange(int(states.sizes[0]))[:, None]
+    assert np.array_equal(states.encode(states.decode(everything)), everything)
