@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -53,9 +54,9 @@ def test_a_restored_optimiser_takes_the_same_step_as_the_one_that_was_saved(opti
     assert all(torch.equal(results[0][name], value) for name, value in results[1].items())
 
 
-def rates(epochs: int, warmup_epochs: float, steps_per_epoch: int) -> list[float]:
+def rates(epochs: int, warmup_epochs: float, steps_per_epoch: int, **options: Any) -> list[float]:
     """The learning rate of every step, as a share of the largest."""
-    told = training(epochs=epochs, warmup_epochs=warmup_epochs, learning_rate=0.5)
+    told = training(epochs=epochs, warmup_epochs=warmup_epochs, learning_rate=0.5, **options)
     optimizer = optimizer_of([network()], told, Engine("cpu"))
     schedule = schedule_of(optimizer, told, steps_per_epoch)
     found = []
@@ -80,3 +81,12 @@ def test_without_a_warm_up_the_rate_starts_at_its_largest() -> None:
 @pytest.mark.parametrize(("epochs", "steps"), [(1, 1), (1, 2), (1, 3)])
 def test_a_training_shorter_than_its_warm_up_has_a_rate_above_0_at_every_step(epochs: int, steps: int) -> None:
     assert all(0 < rate <= 1 for rate in rates(epochs, 5.0, steps))
+
+
+def test_steps_fall_every_so_many_epochs_after_the_warm_up() -> None:
+    found = rates(5, 1.0, 2, schedule="step", step_epochs=2, step_factor=0.5)
+    assert found == pytest.approx([1 / 3, 2 / 3, 1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5])
+
+
+def test_a_constant_rate_stays_after_the_warm_up() -> None:
+    assert rates(3, 1.0, 2, schedule="constant") == pytest.approx([1 / 3, 2 / 3, 1, 1, 1, 1])

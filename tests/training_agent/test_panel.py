@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nascli.cost.constraint import Constraint
+from nascli.cost.feasible import FeasibleSet
+from nascli.cost.macs import Macs
+from nascli.engine import Engine
+from nascli.run import Run
+from nascli.training_agent.panel import Panel, PanelOptions, kendall, members
+from nascli.training_agent.supernet_training import Plan, train_supernet
+from nascli.training_strategy.uniform import Uniform
+
+from .helpers import Crash, CutRun, events, fresh, setup, state_of, tiny, training
+
+OPTIONS = PanelOptions(4, 1, 16)
+
+
+def feasible(*constraints: str) -> FeasibleSet:
+    return FeasibleSet(tiny().lookup_table([Macs()]), [Constraint.parse(text) for text in constraints])
+
+
+def panel(folder: Path) -> Panel:
+    return Panel(feasible(), setup(Run(folder / "s.pt")), OPTIONS, Engine("cpu"))
+
+
+def test_members_are_different_and_within_the_constraint() -> None:
+    limited = feasible("macs<=30e3")
+    archs = members(limited, 6, seed=3)
+    assert len(np.unique(archs, axis=0)) == 6
+    assert limited.contains(archs).all()
+
+
+def test_the_cheapest_and_the_dearest_of_many_come_first() -> None:
+    whole = feasible()
+    costs = whole.model.total("macs", members(whole, 5, seed=0))
+    assert costs[0] == costs.min()
+    assert costs[1] == costs.max()
+
+
+def test_a_panel_of_a_small_set_has_all_of_it() -> None:
+    least = int(feasible().bounds("macs")[0])
+    assert len(members(feasible(f"macs<={least}"), 5, seed=0)) == 1
+
+
+def test_an_evaluation_leaves_the_trained_module_alone(tmp_path: Path) -> None:
+    module = fresh(tiny().supernet)
+    before = state_of(module)
+    found = panel(tmp_path).evaluate(module, 7)
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    assert found["step"] == 7
+    assert 0 <= found["mean"] <= 1
+    assert found["tau"] is None
+
+
+def test_the_second_round_knows_how_the_ranking_changed(tmp_path: Path) -> None:
+    watched, module = panel(tmp_path), fresh(tiny().supernet)
+    watched.evaluate(module, 1)
+    watched.accuracies = [0.1, 0.2, 0.3, 0.4]
+    found = watched.evaluate(module, 2)
+    assert found["tau"] == kendall([0.1, 0.2, 0.3, 0.4], watched.accuracies)
+
+
+def test_a_ranking_of_equals_has_no_tau() -> None:
+    assert kendall([0.5, 0.5], [0.1, 0.2]) is None
+    assert kendall([0.1, 0.2, 0.3], [1.0, 2.0, 3.0]) == pytest.approx(1.0)
+
+
+def test_it_is_due_after_every_few_epochs_and_at_the_end(tmp_path: Path) -> None:
+    watched = Panel(feasible(), setup(Run(tmp_path / "s.pt")), PanelOptions(2, 2, 16), Engine("cpu"))
+    assert [step for step in range(1, 16) if watched.is_due(step, 3, 15)] == [6, 12, 15]
+
+
+def test_an_interrupted_training_with_a_panel_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    def trained(run: Run) -> Any:
+        run.start()
+        return train_supernet(tiny(), Uniform(), setup(run), training(), Plan(panel=OPTIONS))
+
+    whole, summary = trained(Run(tmp_path / "whole.pt"))
+    cut = CutRun(tmp_path / "cut.pt")
+    cut.cut = "after a checkpoint"
+    with pytest.raises(Crash):
+        trained(cut)
+    resumed, again = trained(Run(tmp_path / "cut.pt", resume=True))
+    assert again == summary
+    assert len(summary["panel_rounds"]) == 3
+    assert all(torch.equal(value, resumed.state_dict[name]) for name, value in whole.state_dict.items())
+
+
+def test_rounds_are_logged(tmp_path: Path) -> None:
+    run = Run(tmp_path / "s.pt")
+    run.start()
+    train_supernet(tiny(), Uniform(), setup(run), training(epochs=1), Plan(panel=OPTIONS))
+    (found,) = events(tmp_path, "panel")
+    assert found["step"] == 6
