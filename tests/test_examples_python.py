@@ -6,10 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 
+from nascli.component import resolve
+from nascli.cost.macs import Macs
 from tests.conftest import ROOT
 
 MOST_LINES = 60
@@ -40,3 +44,11 @@ def test_the_trainers_example_exports_a_candidate_of_each_choice() -> None:
 def test_an_example_is_short(name: str) -> None:
     lines = (ROOT / "examples" / name).read_text().splitlines()
     assert len([line for line in lines if line.strip() and not line.lstrip().startswith("#")]) < MOST_LINES
+
+
+def test_the_macs_of_the_example_network_are_those_of_the_table_for_every_architecture() -> None:
+    space = resolve("search_space", {"use": f"{ROOT}/examples/my_model.py:MyModel"}).build()
+    table = space.lookup_table([Macs()])
+    for arch in product(range(3), repeat=3):
+        expected = table.total("macs", np.array(arch))[0]
+        assert Macs().measure(space.model(arch), space.space.input_shape) == expected

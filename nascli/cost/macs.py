@@ -31,9 +31,11 @@ class Macs(Meter):
             warnings.filterwarnings("ignore", message=r".*torch\.jit.*deprecated.*")
             from fvcore.nn import FlopCountAnalysis
 
+        from nascli.cost.executed import Executed
+
         like = next(module.parameters(), torch.empty(0))
         with torch.no_grad():
-            analysis = FlopCountAnalysis(module, like.new_zeros((1, *shape)))
+            analysis = FlopCountAnalysis(Executed(module), like.new_zeros((1, *shape)))
             analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
             analysis.set_op_handle("aten::_convolution_mode", _named_padding)
             counts = analysis.by_operator()

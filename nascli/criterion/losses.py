@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss, one_hot
 
@@ -23,7 +24,8 @@ class FocalLoss(nn.Module):
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Outputs (n, classes), targets (n,) or (n, classes) → the mean over the batch."""
         log_p = outputs.log_softmax(1)
-        weighted = (1 - log_p.exp()) ** self.gamma * log_p
+        left = (-log_p.expm1()).clamp_min(torch.finfo(log_p.dtype).tiny)  # 0 has no slope where gamma < 1
+        weighted = left**self.gamma * log_p
         return -(as_probabilities(outputs, targets) * weighted).sum(1).mean()
 
 

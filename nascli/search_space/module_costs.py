@@ -8,6 +8,7 @@ from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nascli.cost.meter import Meter
 from nascli.cost.model import Costs, Factor, Metric
@@ -115,18 +116,18 @@ class Costing:
         involved = self._closed(labels | set(self.recording.shifters if varies else ()))
         if not involved:
             return
-        archs, exists = self._grid(involved)
+        archs = self._grid(involved)
         there = np.zeros(len(archs), dtype=bool)
         for conditions in where:
-            there |= self._hold(conditions, archs, exists)
+            there |= self._hold(conditions, archs)
         values = np.where(there, self._values(archs, costs, varies), 0).reshape([self.space.sizes[i] for i in involved])
         grown[involved] = grown[involved] + values if involved in grown else values
 
-    def _hold(self, conditions: Iterable[Condition], archs: Archs, exists: Mapping[int, Any]) -> Any:
+    def _hold(self, conditions: Iterable[Condition], archs: Archs) -> npt.NDArray[np.bool_]:
         holds = np.ones(len(archs), dtype=bool)
         for label, indices in conditions:
             i = self.positions[label]
-            holds &= np.isin(archs[:, i], indices) & exists[i]
+            holds &= np.isin(archs[:, i], indices) & self.space.exists_at(i, archs)
         return holds
 
     def _values(self, archs: Archs, costs: Mapping[Index, Cost], varies: bool) -> Costs:
@@ -145,15 +146,12 @@ class Costing:
                 waiting += [self.positions[label] for label, _ in self.space.decisions[i].active_if]
         return tuple(sorted(found))
 
-    def _grid(self, involved: tuple[int, ...]) -> tuple[Archs, dict[int, Any]]:
-        """All joint indices of some decisions, the others 0, canonical, (n, d); which of them exist, by position."""
+    def _grid(self, involved: tuple[int, ...]) -> Archs:
+        """All joint indices of some decisions, the others 0, (n, d)."""
         joint = np.array(list(product(*(range(self.space.sizes[i]) for i in involved))), dtype=np.int64)
         archs = np.zeros((len(joint), len(self.space.decisions)), dtype=np.int64)
         archs[:, list(involved)] = joint
-        exists: dict[int, Any] = {}
-        for i in involved:
-            archs[~self.space.exists_at(i, archs, exists), i] = 0
-        return archs, exists
+        return archs
 
     def _doubts(self) -> dict[str, str]:
         """Why totals may differ from what the decoded network costs."""

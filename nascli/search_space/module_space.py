@@ -91,7 +91,10 @@ class ModuleSpace(SearchSpace):
         with own_randomness():
             recording = record(self._network(), self.config.input_shape)
             check_links(recording)
-        shape: tuple[int, ...] = getattr(recording.first[0].output, "shape", ())
+        output = recording.first[0].output
+        if not hasattr(output, "shape"):
+            raise UsageError(f"{type(recording.network).__name__} gives a {type(output).__name__}, not a tensor")
+        shape: tuple[int, ...] = output.shape
         if len(shape) == 2 and shape[-1] != self.config.classes:
             name = type(recording.network).__name__
             raise UsageError(f"{name} has {shape[-1]} outputs for {self.config.classes} classes")

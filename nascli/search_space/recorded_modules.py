@@ -125,10 +125,8 @@ def _anatomy(module: nn.Module) -> tuple[dict[nn.Module, str], str]:
         if isinstance(part, Mutable):
             names[part] = name
         else:
-            again = numbers.get(id(part))
             plain = {key: _plain(value, numbers) for key, value in vars(part).items() if key != "_modules"}
-            parts.append((name, again) if again is not None else (name, id(type(part)), plain))
-            numbers.setdefault(id(part), len(numbers))
+            parts.append((name, id(type(part)), plain))
     return names, repr((parts, list(names.values())))
 
 

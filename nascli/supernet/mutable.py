@@ -36,6 +36,8 @@ class Mutable(nn.Module):
         if label is not None and key is not None and label != key:
             raise UsageError(f"a choice has one name, found label '{label}' and key '{key}'")
         self.label: str | None = label if label is not None else key
+        if self.label is not None and (not isinstance(self.label, str) or not self.label):
+            raise UsageError(f"the name of a choice is a text, found {self.label!r}")
         self.chooser: Chooser | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:

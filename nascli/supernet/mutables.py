@@ -180,6 +180,8 @@ class Repeat(Mutable):
         key: str | None = None,
     ) -> None:
         super().__init__(label, key)
+        if not (isinstance(depth, Sequence) and len(depth) == 2 and all(isinstance(d, int) for d in depth)):
+            raise UsageError(f"repeat '{self.name}': depth is (least, greatest), found {depth!r}")
         self.least, self.greatest = depth
         if not 0 <= self.least <= self.greatest or self.greatest == 0:
             raise UsageError(f"repeat '{self.name}': depth {depth} is no range")

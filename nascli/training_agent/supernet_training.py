@@ -45,14 +45,14 @@ def train_supernet(
     """Train all architectures of a space at once.
 
     Raises:
-        Infeasible: no architecture meets the constraints; nothing was trained.
+        Infeasible: no architecture meets the constraints; no image was read.
         UsageError: the strategy does not fit the space, or the data do not.
     """
     plan = plan or Plan()
-    check_images(space, setup.dataflow)
     feasible = FeasibleSet(costs_of(space, plan.lut), plan.constraints)
     feasible.require()
     strategy.setup(space.space, feasible.model, feasible)
+    check_images(space, setup.dataflow)
     with Engine("cpu").seeded(setup.run.torch_seed("init")):
         module = space.supernet()
         strategy.bind(module)

@@ -16,6 +16,10 @@ from nascli.training_strategy.base import Losses, Pass, TrainingStrategy, Update
 from nascli.training_strategy.mutator import Mutator
 from nascli.training_strategy.samples import detached
 from nascli.training_strategy.seeded import hand_over, initial_rng, seeded
+from nascli.training_strategy.user_code import attributes, restore, running
+
+OWN = frozenset((*vars(nn.Module()), "model", "_bound", "_choices", "_sampled"))
+"""Attributes that every mutator has."""
 
 
 class MutatorStrategy(TrainingStrategy):
@@ -36,7 +40,7 @@ class MutatorStrategy(TrainingStrategy):
     def bind(self, module: nn.Module) -> None:
         """Make the mutator of this model."""
         model = module.network if isinstance(module, Supernet) else module
-        with seeded(initial_rng()):
+        with seeded(initial_rng()), running(f"making a {self.mutator_class.__name__}"):
             self.mutator = self.mutator_class(model, **self.config.model_dump())
         shared = set(map(id, module.parameters()))
         named = self.mutator.named_parameters()
@@ -47,7 +51,7 @@ class MutatorStrategy(TrainingStrategy):
     def updates(self, step: int, rng: np.random.Generator) -> Updates:
         """One update of the weights, and those of the mutator's parameters."""
         hand_over(self.mutator, rng)
-        with seeded(rng):
+        with seeded(rng), running(f"{type(self.mutator).__name__}.reset()"):
             self.mutator.reset()
         if self._reward is None and self._carries_gradient():
             yield Update([Pass(None)], "arch", "arch")
@@ -74,7 +78,7 @@ class MutatorStrategy(TrainingStrategy):
 
     def _rewarded(self, reward: Callable[[Losses], Tensor | None], rng: np.random.Generator) -> Updates:
         losses = yield Update([Pass(None)], "arch" if self._trained else "train", None)
-        with seeded(rng):
+        with seeded(rng), running(f"{type(self.mutator).__name__}.reward()"):
             loss = reward(losses)
         self._check(loss)
         if loss is not None:
@@ -96,9 +100,10 @@ class MutatorStrategy(TrainingStrategy):
         return self._trained
 
     def state_dict(self) -> dict[str, Any]:
-        """The mutator's: parameters, buffers, and `get_extra_state` if it has one."""
-        return dict(self.mutator.state_dict())
+        """The mutator's `state_dict()`, and those of its attributes that are numbers, strings, arrays, lists, dicts."""
+        return {"module": dict(self.mutator.state_dict()), "attributes": attributes(self.mutator, OWN)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Into the mutator."""
-        self.mutator.load_state_dict(dict(state))
+        self.mutator.load_state_dict(dict(state["module"]))
+        restore(self.mutator, state["attributes"])

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nascli.artifacts.torch_format import plain
 from nascli.training_strategy.base import Pass, TrainingStrategy, Update, Updates
 from nascli.training_strategy.seeded import hand_over, initial_rng, seeded
+from nascli.training_strategy.user_code import attributes, restore, running
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from nascli.training_strategy.facade import SupernetFacade
 
-GIVEN = ("micro_len", "macro_len", "model")
+GIVEN = frozenset(("micro_len", "macro_len", "model"))
 
 
 class BaseSampler(ABC):
@@ -56,7 +55,7 @@ class SamplerStrategy(TrainingStrategy):
         from nascli.training_strategy.facade import SupernetFacade
 
         self.supernet = SupernetFacade(self.space)
-        with seeded(initial_rng()):
+        with seeded(initial_rng()), running(f"making a {self.sampler_class.__name__}"):
             sizes = self.space.sizes
             self.sampler = self.sampler_class(max(sizes), len(sizes), self.supernet, **self.config.model_dump())
         self.supernet.started = True
@@ -64,7 +63,7 @@ class SamplerStrategy(TrainingStrategy):
     def updates(self, step: int, rng: np.random.Generator) -> Updates:
         """One update of the weights, and one of the architecture parameters before it where they are in use."""
         hand_over(self.sampler, rng)
-        with seeded(rng):
+        with seeded(rng), running(f"{type(self.sampler).__name__}.step()"):
             self.sampler.step()
         noise = int(rng.integers(2**63))
         if self.supernet.in_use:
@@ -78,7 +77,7 @@ class SamplerStrategy(TrainingStrategy):
     def state_dict(self) -> dict[str, Any]:
         """The sampler's state, and what it has set."""
         own = getattr(self.sampler, "state_dict", None)
-        return {"sampler": own() if own else _attributes(self.sampler), "supernet": self.supernet.state_dict()}
+        return {"sampler": own() if own else attributes(self.sampler, GIVEN), "supernet": self.supernet.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Into the sampler and what it has set."""
@@ -86,23 +85,5 @@ class SamplerStrategy(TrainingStrategy):
         if own:
             own(state["sampler"])
         else:
-            _restore(self.sampler, state["sampler"])
+            restore(self.sampler, state["sampler"])
         self.supernet.load_state_dict(state["supernet"])
-
-
-def _attributes(sampler: BaseSampler) -> dict[str, Any]:
-    """The attributes that a checkpoint can hold, arrays as tensors; the others are left out."""
-    import torch
-
-    found: dict[str, Any] = {}
-    for name in vars(sampler).keys() - {*GIVEN}:
-        value = getattr(sampler, name)
-        with suppress(TypeError):
-            found[name] = plain(torch.from_numpy(value) if isinstance(value, np.ndarray) else value)
-    return dict(sorted(found.items()))
-
-
-def _restore(sampler: BaseSampler, state: Mapping[str, Any]) -> None:
-    for name, value in state.items():
-        array = isinstance(getattr(sampler, name, None), np.ndarray)
-        setattr(sampler, name, value.numpy() if array else value)

@@ -112,3 +112,21 @@ def test_meters_resolve_as_components():
 
 def test_many_blocks_are_measured_in_their_order():
     assert Params().measure_all([(nn.Linear(2, 3), (2,)), (nn.Identity(), (2,))]) == [9, 0]
+
+
+class Wasteful(nn.Module):
+    """Computes a branch whose result it does not use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.unused = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 8, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.unused(x)
+        return self.used(x)
+
+
+def test_what_is_executed_counts_even_if_nothing_needs_it() -> None:
+    module = Wasteful()
+    assert Macs().measure(module, (3, 5, 5)) == 25 * (3 * 4 + 9 * 3 * 8) == counted_by_torch(module, (3, 5, 5))
+    assert not module.unused._forward_hooks

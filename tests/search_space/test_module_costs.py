@@ -15,8 +15,8 @@ from nascli.search_space.module_space import ModuleSpace
 from nascli.supernet.mutables import InputChoice, LayerChoice
 
 from .helpers import params_of
-from .networks import Net, all_of, conv, kernels, of
-from .small_networks import NETWORKS, Again, Behind, Linked, ModuleTwice, Nested, Plain, Shared
+from .networks import SHAPE, Net, all_of, conv, kernels, of
+from .small_networks import NETWORKS, Again, Behind, Linked, ModuleTwice, Nested, Plain, Shared, Subsets
 
 
 def factors(space: ModuleSpace, meter: Meter) -> set[tuple[str, ...]]:
@@ -208,3 +208,12 @@ def test_latency_is_finite_and_not_exact(network: type[nn.Module]) -> None:
     assert "inexact" not in metric.notes
     assert metric.base > 0
     assert {factor.values.dtype.kind for factor in metric.factors} == {"f"}
+
+
+@pytest.mark.parametrize("network", [Subsets, Linked])
+def test_a_decoded_network_measures_what_the_table_says(network: type[nn.Module]) -> None:
+    """Tensors that are computed and not taken are in both."""
+    space = of(network)
+    archs = all_of(space)[::7]
+    totals = space.lookup_table([Macs()]).total("macs", archs)
+    assert totals.tolist() == [Macs().measure(space.model(arch).eval(), SHAPE) for arch in archs.tolist()]

@@ -39,6 +39,23 @@ def test_what_is_measured_has_no_choice_and_gives_what_was_recorded(network: typ
                 assert torch.equal(one, other)
 
 
+def test_a_choice_that_is_called_twice_gives_what_it_gave_each_time() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = kernels("inner")
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return self.inner(x), self.inner(x[..., ::2])
+
+    x = torch.zeros(1, 4, 6, 5)
+    found = call(Twice(), x)
+    found.inner += [(found.module.inner, x), (found.module.inner, x[..., ::2])]
+    block = bound(found)
+    for _ in range(2):
+        assert [tuple(output.shape) for output in block(x)] == [(1, 4, 6, 5), (1, 4, 6, 3)]
+
+
 def test_the_recorded_module_is_left_alone() -> None:
     network = Single()
     recording = record(network, SHAPE)

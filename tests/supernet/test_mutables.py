@@ -200,3 +200,15 @@ def test_one_module_is_not_taken_for_a_function_that_makes_blocks(block: nn.Modu
     with pytest.raises(UsageError, match="repeat 'd' takes several blocks") as caught:
         Repeat(block, (1, 2), label="d")  # type: ignore[arg-type]
     assert "lambda" in caught.value.hint
+
+
+@pytest.mark.parametrize("label", [3, "", ("a",)])
+def test_a_name_that_is_no_text_is_refused(label: Any) -> None:
+    with pytest.raises(UsageError, match="the name of a choice is a text"):
+        LayerChoice([nn.Identity()], label=label)
+
+
+@pytest.mark.parametrize("depth", [3, (1.5, 3), (1, 2, 3)])
+def test_a_depth_that_is_no_pair_of_whole_numbers_is_refused(depth: Any) -> None:
+    with pytest.raises(UsageError, match="depth is \\(least, greatest\\)"):
+        Repeat(lambda i: nn.Identity(), depth)

@@ -50,3 +50,23 @@ def test_a_state_is_gone_on_from() -> None:
         stepped(module, average, 7.0, "a", "b")
     assert first.counts == second.counts == [2, 1]
     assert all(torch.equal(x, second.module.state_dict()[name]) for name, x in first.module.state_dict().items())
+
+
+def test_a_first_update_replaces_what_the_weight_was_before() -> None:
+    module = pair()
+    average = MovingAverage(module, 0.9)
+    stepped(module, average, 4.0, "b")
+    assert torch.equal(average.module["b"].weight, module["b"].weight)
+
+
+def test_the_average_of_a_weight_that_rests_stays_bit_for_bit() -> None:
+    module = pair()
+    average = MovingAverage(module, 0.9)
+    for value in (0.3, 0.7):
+        stepped(module, average, value, "b")
+    before = average.module["b"].weight.clone()
+    for value in (1.1, 1.3):
+        stepped(module, average, value, "a")
+    assert not torch.equal(before, module["b"].weight)
+    assert torch.equal(average.module["b"].weight, before)
+    assert average.counts == [2, 2]

@@ -90,3 +90,14 @@ def test_steps_fall_every_so_many_epochs_after_the_warm_up() -> None:
 
 def test_a_constant_rate_stays_after_the_warm_up() -> None:
     assert rates(3, 1.0, 2, schedule="constant") == pytest.approx([1 / 3, 2 / 3, 1, 1, 1, 1])
+
+
+@pytest.mark.parametrize("warmup_epochs", [0.0, 1.0])
+def test_the_cosine_ends_at_0_after_the_last_step(warmup_epochs: float) -> None:
+    told = training(epochs=3, warmup_epochs=warmup_epochs)
+    optimizer = optimizer_of([network()], told, Engine("cpu"))
+    schedule = schedule_of(optimizer, told, 4)
+    for _ in range(12):
+        optimizer.step()
+        schedule.step()
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.0, 0.0])

@@ -12,13 +12,22 @@ from nascli.cost.feasible import FeasibleSet
 from nascli.cost.macs import Macs
 from nascli.engine import Engine
 from nascli.run import Run
+from nascli.training_agent.loop import Trainer
 from nascli.training_agent.panel import Panel, PanelOptions, kendall, members
 from nascli.training_agent.supernet_training import Plan, train_supernet
+from nascli.training_strategy.base import Pass, TrainingStrategy, Update, Updates
 from nascli.training_strategy.uniform import Uniform
 
-from .helpers import Crash, CutRun, events, fresh, setup, state_of, tiny, training
+from .helpers import ARCH, Crash, CutRun, events, fresh, setup, state_of, tiny, training
 
 OPTIONS = PanelOptions(4, 1, 16)
+
+
+class Plainly(TrainingStrategy):
+    """One path, always the same."""
+
+    def updates(self, step: int, rng: Any) -> Updates:
+        yield Update([Pass(tiny().space.forward(ARCH))])
 
 
 def feasible(*constraints: str) -> FeasibleSet:
@@ -56,6 +65,19 @@ def test_an_evaluation_leaves_the_trained_module_alone(tmp_path: Path) -> None:
     assert found["step"] == 7
     assert 0 <= found["mean"] <= 1
     assert found["tau"] is None
+    assert all(part.training for part in module.modules())
+    assert all(p.grad is None for p in module.parameters())
+
+
+def test_mean_and_spread_are_of_the_scores_that_each_network_has_by_itself(tmp_path: Path) -> None:
+    watched, module = panel(tmp_path), fresh(tiny().supernet)
+    found = watched.evaluate(module, 1)
+    apart = []
+    for arch in watched.archs:
+        watched.archs = arch[None]
+        apart.append(watched.evaluate(module, 1)["mean"])
+    assert found["mean"] == pytest.approx(np.mean(apart))
+    assert found["spread"] == pytest.approx(np.std(apart))
 
 
 def test_the_second_round_knows_how_the_ranking_changed(tmp_path: Path) -> None:
@@ -69,6 +91,10 @@ def test_the_second_round_knows_how_the_ranking_changed(tmp_path: Path) -> None:
 def test_a_ranking_of_equals_has_no_tau() -> None:
     assert kendall([0.5, 0.5], [0.1, 0.2]) is None
     assert kendall([0.1, 0.2, 0.3], [1.0, 2.0, 3.0]) == pytest.approx(1.0)
+
+
+def test_the_scores_of_one_network_rank_nothing() -> None:
+    assert kendall([0.5], [0.7]) is None
 
 
 def test_it_is_due_after_every_few_epochs_and_at_the_end(tmp_path: Path) -> None:
@@ -98,3 +124,18 @@ def test_rounds_are_logged(tmp_path: Path) -> None:
     train_supernet(tiny(), Uniform(), setup(run), training(epochs=1), Plan(panel=OPTIONS))
     (found,) = events(tmp_path, "panel")
     assert found["step"] == 6
+    assert {"mean", "spread", "tau"} < found.keys()
+
+
+def test_a_moving_average_is_what_is_judged(tmp_path: Path) -> None:
+    told = training(epochs=1, ema_decay=0.5)
+    trainer = Trainer(fresh(tiny().supernet), Plainly(), setup(Run(tmp_path / "s.pt")), told, panel=panel(tmp_path))
+    judged: list[Any] = []
+
+    def evaluate(module: Any, step: int) -> dict[str, Any]:
+        judged.append(module)
+        return {"step": step, "mean": 0.0, "spread": 0.0, "tau": None}
+
+    trainer.panel.evaluate = evaluate  # type: ignore[union-attr, method-assign]
+    trainer.fit()
+    assert judged == [trainer.ema.module]  # type: ignore[union-attr]

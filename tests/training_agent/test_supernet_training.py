@@ -3,16 +3,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from nascli.artifacts.lookup_table import LookupTable
 from nascli.artifacts.model import Model, TrainedModel
+from nascli.cli import run
+from nascli.component import resolve
 from nascli.cost.constraint import Constraint
 from nascli.cost.macs import Macs
+from nascli.cost.model import CostModel, Factor, Metric
+from nascli.cost.params import Params
+from nascli.cost.table import to_table
+from nascli.dataflow.sources import Part, Source
+from nascli.dataflow.synthetic import Synthetic
 from nascli.errors import Infeasible, Mismatch
 from nascli.run import Run
+from nascli.search_space.base import record_of
 from nascli.space import Selection
 from nascli.training_agent.memory import activation_bytes
+from nascli.training_agent.panel import PanelOptions
 from nascli.training_agent.supernet_training import Plan, train_supernet
 from nascli.training_agent.teaching import Taught
 from nascli.training_agent.updates import Teacher
@@ -24,6 +35,12 @@ from .helpers import ARCH, SHAPE, Mixture, batch, flow, fresh, gradients, setup,
 
 SPACE = tiny().space
 LIMIT = Plan(constraints=[Constraint.parse("macs<=20e3")])
+
+
+def metric(cost: float) -> Metric:
+    """Every candidate of every layer costs the same."""
+    factors = tuple(Factor((i,), np.full(d.size, cost)) for i, d in enumerate(SPACE.decisions))
+    return Metric("latency_ms", "ms", 0.0, factors, exact=False)
 
 
 def macs_trained(strategy: type[Uniform], folder: Path) -> list[int]:
@@ -46,10 +63,40 @@ def test_constrained_training_keeps_the_constraint_and_uniform_training_does_not
     assert max(macs_trained(Uniform, tmp_path)) > 20e3
 
 
-def test_an_infeasible_constraint_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
-    plan = Plan(constraints=[Constraint.parse("macs<=1")])
+def test_an_infeasible_constraint_is_refused_before_an_image_is_read(tmp_path: Path) -> None:
+    class Sealed(Synthetic):
+        """Images that must not be looked at."""
+
+        def source(self, part: Part) -> Source | None:
+            raise AssertionError("the images were read")
+
+    def trained(*constraints: str) -> None:
+        plan = Plan(constraints=[Constraint.parse(text) for text in constraints], panel=PanelOptions(2, 1, 8))
+        train_supernet(tiny(), Uniform(), setup(Run(tmp_path / "s.pt"), Sealed(flow().config)), training(), plan)
+
     with pytest.raises(Infeasible):
+        trained("macs<=1")
+    with pytest.raises(AssertionError, match="the images were read"):
+        trained()
+
+
+def test_the_constraint_is_on_the_costs_of_the_table_that_is_given(tmp_path: Path) -> None:
+    costs = CostModel(SPACE, {"latency_ms": metric(1.0)})
+    plan = Plan(LookupTable(to_table(costs)), [Constraint.parse("latency_ms<=5.5")])
+    with pytest.raises(Infeasible, match="latency_ms"):
         train_supernet(tiny(), Uniform(), setup(Run(tmp_path / "s.pt")), training(), plan)
+
+
+def test_a_table_of_another_space_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reference = resolve("search_space", {"use": "tiny", "width": 8})
+    space = reference.build()
+    table = LookupTable(to_table(space.lookup_table([Params()])), space=record_of(reference, space.space))
+    table.write(tmp_path / "lut.h5")
+    (tmp_path / "run.yaml").write_text("search_space: {use: tiny, width: 4}\ndataflow: synthetic\n")
+    arguments = ["--lut", str(tmp_path / "lut.h5"), "-c", str(tmp_path / "run.yaml"), "-o", str(tmp_path / "s.pt")]
+    assert run(["train-supernet", *arguments]) == 3
+    assert "--lut is of the search space 'Tiny'" in capsys.readouterr().err
+    assert not (tmp_path / "s.pt").exists()
 
 
 def test_a_mixture_says_its_memory_before_it_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

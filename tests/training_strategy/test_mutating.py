@@ -16,7 +16,7 @@ from nascli.component import Reference, find_class, resolve
 from nascli.config import Origin
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel
-from nascli.errors import ComponentError, ConfigError, UsageError
+from nascli.errors import ComponentError, ConfigError, RunFailed, UsageError
 from nascli.run import Run
 from nascli.space import Space
 from nascli.supernet.base import Supernet
@@ -329,7 +329,7 @@ def test_parameters_of_a_mutator_are_in_the_result(tmp_path: Path) -> None:
     trained, summary = train_supernet(tiny(), adapted(Darts)(), setup(Run(tmp_path / "out.pt")), training(epochs=1))
     assert summary["steps"] == 3, "the arch split is withheld from the training images"
     assert set(trained.arch_parameters) == {f"alphas.layer_{i:02d}" for i in range(6)}
-    assert trained.strategy.keys() == trained.arch_parameters.keys()
+    assert trained.strategy["module"].keys() == trained.arch_parameters.keys()
     assert not any(name.startswith("chooser") or "alpha" in name for name in trained.state_dict)
 
 
@@ -452,3 +452,43 @@ class TestDarts(TrainingStrategyContract):
 
 class TestEnas(TrainingStrategyContract):
     make = adapted(Enas)
+
+
+class Remembering(RandomMutator):
+    """Keeps a number and a list between steps."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model)
+        self.baseline, self.seen = 0.0, [1]
+
+    def reset(self) -> None:
+        super().reset()
+        self.baseline += 0.5
+
+
+class Failing(RandomMutator):
+    """Has a mistake."""
+
+    def sample_search(self) -> Any:
+        return {}["missing"]
+
+
+def bound(mutator: type[Mutator]) -> Any:
+    strategy, space = adapted(mutator)(), tiny()
+    strategy.setup(space.space, CostModel(space.space, {}), FeasibleSet(CostModel(space.space, {})))
+    strategy.bind(space.supernet())
+    return strategy
+
+
+def test_plain_attributes_of_a_mutator_are_in_its_state() -> None:
+    first, second = bound(Remembering), bound(Remembering)
+    list(first.updates(0, np.random.default_rng(0)))
+    second.load_state_dict(first.state_dict())
+    assert (second.mutator.baseline, second.mutator.seen) == (0.5, [1])
+    assert first.state_dict()["attributes"] == {"baseline": 0.5, "seen": [1]}
+
+
+def test_a_mistake_in_a_mutator_is_named_with_its_place() -> None:
+    with pytest.raises(RunFailed, match=r"Failing\.reset\(\) failed") as caught:
+        next(bound(Failing).updates(0, np.random.default_rng(0)))
+    assert caught.value.why.startswith("KeyError: 'missing' (test_mutating.py, line ")
