@@ -110,6 +110,15 @@ def test_a_cell_is_the_sum_of_its_edges() -> None:
     assert torch.equal(model.stages[0](x), x + (x + pooled))  # type: ignore[index, operator]
 
 
+@pytest.mark.parametrize("op", [CONV1, CONV3])
+def test_a_convolution_sees_what_is_above_zero(op: int) -> None:
+    """ReLU stands before it, not behind."""
+    operation = SPACE.model([op] * 6).eval().stages[0].edges["edge_1_0"]  # type: ignore[index, union-attr]
+    x = torch.randn(1, 4, 3, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(operation(x), operation(x.clamp(min=0)))
+    assert operation(x).min() < 0
+
+
 def test_a_cell_whose_last_node_has_no_input_gives_zeros() -> None:
     cell = SPACE.model([CONV3, CONV3, CONV3, NONE, NONE, NONE]).eval().stages[0]  # type: ignore[index]
     assert torch.equal(cell(torch.full((1, 4, 3, 3), torch.inf)), torch.zeros(1, 4, 3, 3))

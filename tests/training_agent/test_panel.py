@@ -80,6 +80,17 @@ def test_mean_and_spread_are_of_the_scores_that_each_network_has_by_itself(tmp_p
     assert found["spread"] == pytest.approx(np.std(apart))
 
 
+def test_statistics_of_the_mixed_training_do_not_count(tmp_path: Path) -> None:
+    module = fresh(tiny().supernet)
+    expected = panel(tmp_path).evaluate(module, 1)
+    for name, buffer in module.named_buffers():
+        if name.endswith("running_mean"):
+            buffer.add_(1e3)
+    watched = panel(tmp_path)
+    assert watched.evaluate(module, 1) == expected
+    assert expected["spread"] > 0
+
+
 def test_the_second_round_knows_how_the_ranking_changed(tmp_path: Path) -> None:
     watched, module = panel(tmp_path), fresh(tiny().supernet)
     watched.evaluate(module, 1)
