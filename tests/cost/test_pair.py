@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from nascli.cost import feasible as feasible_module
 from nascli.cost import grid
+from nascli.cost.model import CostModel
 from nascli.errors import Infeasible
 
 from .helpers import REAL, WHOLE, chain, chi_square, everything, feasible, inside, large, nested, tables, unordered
@@ -151,7 +152,7 @@ def test_equal_metrics_count_as_one(costs, bound):
 
 def test_without_a_budget_of_probes_nothing_is_drawn_where_counts_decide(monkeypatch):
     monkeypatch.setattr(feasible_module, "PROBES", 0)
-    for model in (nested(), unordered()):
-        model = type(model)(model.space, {**model.metrics, "more": model["macs"]})
+    for made in (nested(), unordered()):
+        model = CostModel(made.space, {**made.metrics, "more": made["macs"]})
         top = int(model["macs"].total(everything(model.space)).max())
         assert feasible(model, f"macs<={top - 1}", f"more<={top - 2}").status == "feasible"
