@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -74,7 +74,7 @@ class Updater:
                 output = self._forward(item.forward, batch.images, leaves)
                 loss = self._loss(item, output, batch.labels, outputs, taught)
             if torch.is_grad_enabled():
-                self.engine.scaler.scale(item.scale * loss).backward()
+                self.engine.scaler.scale(loss if item.scale == 1 else item.scale * loss).backward()
             outputs.append(output.detach())
             losses.append(loss.detach())
             accuracies.append(self.agent.judge(outputs[-1], batch.labels)[0].mean())
@@ -110,11 +110,11 @@ class Updater:
             torch.autograd.backward(roots, gradients)
 
     def _step(self, optimizer: torch.optim.Optimizer) -> None:
-        _start_momentum(optimizer)
+        touched = [[p for p in group["params"] if p.grad is not None] for group in optimizer.param_groups]
+        _start_momentum(optimizer, touched)
         if self.clip_grad is not None:
             self.engine.scaler.unscale_(optimizer)
-            touched = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-            nn.utils.clip_grad_norm_(touched, self.clip_grad)
+            nn.utils.clip_grad_norm_([p for group in touched for p in group], self.clip_grad)
         self.engine.scaler.step(optimizer)
         self.engine.scaler.update()
 
@@ -152,16 +152,16 @@ class Leaves:
         return [weights for weights, _ in pairs], [gradient for _, gradient in pairs]
 
 
-def _start_momentum(optimizer: torch.optim.Optimizer) -> None:
-    """Give what is touched for the first time a momentum of 0.
+def _start_momentum(optimizer: torch.optim.Optimizer, touched: Sequence[Sequence[Tensor]]) -> None:
+    """Give what is touched for the first time a momentum of 0; `touched` are the weights with a gradient, by group.
 
     The first update is the same (0 · momentum + gradient), and fused SGD refuses a step in which some of the
     tensors have a momentum and others have none, which is every step of single-path training.
     """
     if isinstance(optimizer, torch.optim.SGD):
-        for group in optimizer.param_groups:
-            for p in group["params"] if group["momentum"] else ():
-                if p.grad is not None and optimizer.state[p].get("momentum_buffer") is None:
+        for group, weights in zip(optimizer.param_groups, touched, strict=True):
+            for p in weights if group["momentum"] else ():
+                if optimizer.state[p].get("momentum_buffer") is None:
                     optimizer.state[p]["momentum_buffer"] = torch.zeros_like(p)
 
 
