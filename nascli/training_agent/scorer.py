@@ -1,0 +1,155 @@
+"""Scoring architectures with the weights of a supernet, one by one or as trees of common beginnings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from nascli.dataflow.base import Batch
+from nascli.engine import Engine
+from nascli.search_strategy.base import Score
+from nascli.space import Archs, Space
+from nascli.supernet.base import Supernet
+from nascli.training_agent.base import TrainingAgent
+from nascli.training_agent.folding import folded
+from nascli.training_agent.pieces import Pieces, copied, first_images, image_bytes
+from nascli.training_agent.prefix_tree import Node, grow, peak, saved
+from nascli.training_agent.scoring import Judged, Replay, full, in_chunks
+
+LEAST_SAVED = 0.1  # of the MACs: below that a tree is not worth the wait for its scores
+TOGETHER = 64  # architectures of one tree: scores arrive, and are safe, tree by tree
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What makes scoring fast; none of them changes more than the rounding of a score.
+
+    Args:
+        inference: torch's inference mode.
+        fold: BatchNorm folded into the convolution before it, once its statistics are known.
+        prefix_tree: whether architectures share the work of their common beginning; "auto": where it saves enough.
+        activations_mb: what a tree may hold, in MiB; what one batch of one network needs is always granted.
+    """
+
+    inference: bool = True
+    fold: bool = True
+    prefix_tree: Literal["auto", "on", "off"] = "auto"
+    activations_mb: int = 1024
+
+
+@dataclass(frozen=True)
+class Images:
+    """What is scored on: images that re-estimate BatchNorm, and images that are judged."""
+
+    calibration: Replay
+    validation: Replay
+
+
+class Scorer:
+    """Gives architectures their scores: BatchNorm statistics re-estimated, then the validation images judged.
+
+    The statistics are the mean over the full batches (torch's `update_bn`). They are those of the batch while they are
+    estimated, so that a piece of a chain needs nothing but what its beginning gives, and architectures with one
+    beginning have its statistics in common.
+
+    Args:
+        supernet: on the device; its modes and its statistics are changed.
+        images: batches in the layout that the supernet has.
+        pulse: called every now and then; may raise.
+    """
+
+    def __init__(
+        self,
+        supernet: Supernet,
+        space: Space,
+        images: Images,
+        agent: TrainingAgent,
+        engine: Engine,
+        measures: Measures = Measures(),
+        pulse: Callable[[], None] = lambda: None,
+    ) -> None:
+        supernet.eval()
+        self.images, self.agent, self.engine, self.measures, self.pulse = images, agent, engine, measures, pulse
+        self.pieces = Pieces(supernet, space, self._example)
+        self._space = space
+
+    def _example(self) -> Any:
+        for (batch,) in in_chunks(self.images.calibration, 1):
+            return first_images(batch.images)
+        raise AssertionError("no calibration images")
+
+    def groups(self, archs: Archs) -> list[list[int]]:
+        """The positions of architectures (n, d) that are best scored in one call, by call."""
+        everyone = list(range(len(archs)))
+        alone = [[row] for row in everyone]
+        if self.measures.prefix_tree == "off" or len(archs) < 2 or not self.pieces.is_row:
+            return alone
+        if self.measures.prefix_tree == "auto" and saved(grow(self.pieces, archs)) < LEAST_SAVED:
+            return alone
+        return self._fitting(archs, np.lexsort(archs.T[::-1]).tolist())
+
+    def _fitting(self, archs: Archs, rows: list[int]) -> list[list[int]]:
+        """Neighbours, as many together as the memory allows for one batch."""
+        if len(rows) <= TOGETHER and (len(rows) == 1 or self._chunk(grow(self.pieces, archs[rows])) > 0):
+            return [rows]
+        half = len(rows) // 2
+        return self._fitting(archs, rows[:half]) + self._fitting(archs, rows[half:])
+
+    def _chunk(self, roots: Sequence[Node]) -> int:
+        """How many batches may go through the trees at once."""
+        sizes = [image_bytes(example) for example in self.pieces.examples]
+        batch = self.images.calibration.dataflow.config.batch_size
+        return self.measures.activations_mb * MIB // max(1, batch * peak(roots, sizes))
+
+    def score(self, archs: Archs) -> list[Score]:
+        """Scores of architectures (n, d), all in one tree."""
+        roots = grow(self.pieces, archs)
+        chunk = max(1, self._chunk(roots))
+        with self._without_gradient():
+            self._calibrate(roots, chunk)
+            judged = [Judged() for _ in archs]
+            for batches in in_chunks(self.images.validation, chunk):
+                self._judge(roots, batches, judged)
+        return [one.score() for one in judged]
+
+    def _without_gradient(self) -> AbstractContextManager[Any]:
+        return torch.inference_mode() if self.measures.inference else torch.no_grad()
+
+    def _calibrate(self, roots: Sequence[Node], chunk: int) -> None:
+        for root in roots:
+            for node in root.all():
+                node.forget()
+        for batches in in_chunks(full(self.images.calibration), chunk):
+            for _ in self._walk(roots, batches, training=True):
+                pass
+
+    def _judge(self, roots: Sequence[Node], batches: Sequence[Batch], judged: Sequence[Judged]) -> None:
+        for rows, outputs in self._walk(roots, batches, training=False):
+            for row in rows:
+                for output, batch in zip(outputs, batches, strict=True):
+                    judged[row].add(output, batch, self.agent)
+
+    def _walk(
+        self, roots: Iterable[Node], batches: Sequence[Batch], *, training: bool
+    ) -> Iterator[tuple[list[int], list[Any]]]:
+        """Depth first; the rows of each leaf with its outputs, one a batch."""
+        waiting = [(root, [batch.images for batch in batches]) for root in reversed(list(roots))]
+        while waiting:
+            node, inputs = waiting.pop()
+            inputs = self._run(node, inputs, training=training)
+            waiting += [(child, inputs) for child in reversed(node.children.values())]
+            if not node.children:
+                yield node.rows, inputs
+            self.pulse()
+
+    def _run(self, node: Node, inputs: Sequence[Any], *, training: bool) -> list[Any]:
+        piece = node.piece
+        node.install(training=training)
+        with folded(piece.pairs if self.measures.fold and not training else ()), self.engine.autocast():
+            return [piece(copied(x) if piece.changes_input else x) for x in inputs]
