@@ -82,11 +82,6 @@ def copied(x: Any) -> Any:
     return tree_map(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf, x)
 
 
-def first_images(x: Tensor) -> Tensor:
-    """The images of an example."""
-    return x[:IMAGES]
-
-
 def image_bytes(example: Any) -> int:
     """Bytes for one image, at most, of what an example stands for."""
     sizes = ((leaf.numel() * leaf.element_size(), len(leaf) if leaf.ndim else 1) for leaf in _tensors(example))

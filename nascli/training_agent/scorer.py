@@ -17,7 +17,7 @@ from nascli.space import Archs, Space
 from nascli.supernet.base import Supernet
 from nascli.training_agent.base import TrainingAgent
 from nascli.training_agent.folding import folded
-from nascli.training_agent.pieces import Pieces, copied, first_images, image_bytes
+from nascli.training_agent.pieces import IMAGES, Pieces, copied, image_bytes
 from nascli.training_agent.prefix_tree import Node, grow, peak, saved
 from nascli.training_agent.scoring import Judged, Replay, full, in_chunks
 
@@ -77,12 +77,10 @@ class Scorer:
         supernet.eval()
         self.images, self.agent, self.engine, self.measures, self.pulse = images, agent, engine, measures, pulse
         self.pieces = Pieces(supernet, space, self._example)
-        self._space = space
 
     def _example(self) -> Any:
-        for (batch,) in in_chunks(self.images.calibration, 1):
-            return first_images(batch.images)
-        raise AssertionError("no calibration images")
+        (batch,) = next(in_chunks(self.images.calibration, 1))
+        return batch.images[:IMAGES]
 
     def groups(self, archs: Archs) -> list[list[int]]:
         """The positions of architectures (n, d) that are best scored in one call, by call."""
