@@ -74,9 +74,9 @@ class Scorer:
         measures: Measures = Measures(),
         pulse: Callable[[], None] = lambda: None,
     ) -> None:
-        supernet.eval()
         self.images, self.agent, self.engine, self.measures, self.pulse = images, agent, engine, measures, pulse
         self.pieces = Pieces(supernet, space, self._example)
+        self._supernet = supernet
 
     def _example(self) -> Any:
         (batch,) = next(in_chunks(self.images.calibration, 1))
@@ -84,6 +84,7 @@ class Scorer:
 
     def groups(self, archs: Archs) -> list[list[int]]:
         """The positions of architectures (n, d) that are best scored in one call, by call."""
+        self._supernet.eval()
         everyone = list(range(len(archs)))
         alone = [[row] for row in everyone]
         if self.measures.prefix_tree == "off" or len(archs) < 2 or not self.pieces.is_row:
@@ -107,6 +108,7 @@ class Scorer:
 
     def score(self, archs: Archs) -> list[Score]:
         """Scores of architectures (n, d), all in one tree."""
+        self._supernet.eval()
         roots = grow(self.pieces, archs)
         chunk = max(1, self._chunk(roots))
         with self._without_gradient():
