@@ -70,7 +70,8 @@ class Evaluator(Component):
 
     `prepare` is called once, before anything is scored and after the constraint was checked; `evaluate` is called
     group by group, between which scores are safe and a search can be interrupted. The same architecture must get the
-    same score whatever was scored before. `needs_data` says that images are looked at without a supernet.
+    same score whatever was scored before; an evaluator that compares the architectures of a group says so.
+    `needs_data` says that images are looked at without a supernet.
     """
 
     offers: ClassVar[frozenset[Need]] = frozenset({"score"})

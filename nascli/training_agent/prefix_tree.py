@@ -55,12 +55,12 @@ def _fresh(norm: _BatchNorm) -> Statistics:
     return torch.zeros_like(norm.running_mean), torch.ones_like(norm.running_var), torch.zeros((), dtype=torch.long)
 
 
-def grow(pieces: Pieces, archs: Archs) -> list[Node]:
-    """The trees of architectures (n, d), one for each first piece."""
+def grow(pieces: Pieces, archs: Archs, rows: Sequence[int] | None = None) -> list[Node]:
+    """The trees of some of the architectures (n, d), of all without `rows`; one for each first piece."""
     roots: dict[Key, Node] = {}
-    for row, arch in enumerate(archs):
+    for row in range(len(archs)) if rows is None else rows:
         level = roots
-        for depth, (key, piece) in enumerate(pieces.of(arch)):
+        for depth, (key, piece) in enumerate(pieces.of(archs[row])):
             node = level.setdefault(key, Node(piece, depth))
             node.rows.append(row)
             level = node.children

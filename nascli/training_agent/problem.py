@@ -73,6 +73,11 @@ class Problem:
         """Distinct architectures scored so far."""
         return len(self._scores)
 
+    @property
+    def images(self) -> int:
+        """Images looked at for all scores, on the validation split."""
+        return sum(score.images for score in self._scores.values())
+
     def score(self, archs: Archs) -> list[Score]:
         """Scores of architectures (n, d), cached by canonical architecture.
 
@@ -167,7 +172,11 @@ class Problem:
             {name: self.costs.total(name, archs) for name in self.costs.metrics},
             {row: s.error for row, s in enumerate(scores) if s.error is not None},
         )
-        summary = {"evaluations": len(scores), "constraints": [str(c) for c in self.feasible.constraints]}
+        summary = {
+            "evaluations": len(scores),
+            "images": self.images,
+            "constraints": [str(c) for c in self.feasible.constraints],
+        }
         return History(trials, space=self._record, data=self.data, summary=summary)
 
     def relaxed_loss(self, forward: Forward) -> Tensor:

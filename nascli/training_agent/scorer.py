@@ -19,6 +19,7 @@ from nascli.training_agent.base import TrainingAgent
 from nascli.training_agent.folding import folded
 from nascli.training_agent.pieces import IMAGES, Pieces, copied, image_bytes
 from nascli.training_agent.prefix_tree import Node, grow, peak, saved
+from nascli.training_agent.racing import Racing, estimated, given_up
 from nascli.training_agent.scoring import Judged, Replay, full, in_chunks
 
 LEAST_SAVED = 0.1  # of the MACs: below that a tree is not worth the wait for its scores
@@ -49,6 +50,14 @@ class Images:
 
     calibration: Replay
     validation: Replay
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Trees, and how many batches may go through them at once."""
+
+    roots: list[Node]
+    chunk: int
 
 
 class Scorer:
@@ -95,7 +104,7 @@ class Scorer:
 
     def _fitting(self, archs: Archs, rows: list[int]) -> list[list[int]]:
         """Neighbours, as many together as the memory allows for one batch."""
-        if len(rows) <= TOGETHER and (len(rows) == 1 or self._chunk(grow(self.pieces, archs[rows])) > 0):
+        if len(rows) <= TOGETHER and (len(rows) == 1 or self._chunk(grow(self.pieces, archs, rows)) > 0):
             return [rows]
         half = len(rows) // 2
         return self._fitting(archs, rows[:half]) + self._fitting(archs, rows[half:])
@@ -109,41 +118,77 @@ class Scorer:
     def score(self, archs: Archs) -> list[Score]:
         """Scores of architectures (n, d), all in one tree."""
         self._supernet.eval()
-        roots = grow(self.pieces, archs)
-        chunk = max(1, self._chunk(roots))
+        judged = [Judged() for _ in archs]
         with self._without_gradient():
-            self._calibrate(roots, chunk)
-            judged = [Judged() for _ in archs]
-            for batches in in_chunks(self.images.validation, chunk):
-                self._judge(roots, batches, judged)
+            trees = self._calibrated(grow(self.pieces, archs))
+            self._judge(trees, self.images.validation, judged)
         return [one.score() for one in judged]
+
+    def race(self, archs: Archs, racing: Racing) -> list[Score]:
+        """Scores of architectures (n, d), which are compared with each other alone; see `racing`.
+
+        The validation images come in an order that was drawn.
+        """
+        judged, running = [Judged() for _ in archs], set(range(len(archs)))
+        batches = self.images.validation.n_batches
+        with self._without_gradient():
+            forest = [self._calibrated(grow(self.pieces, archs, rows)) for rows in self.groups(archs)]
+            for part in in_chunks(self.images.validation, -(-batches // racing.rounds)):
+                for trees in forest:
+                    self._judge(trees, part, judged, running)
+                scores = {row: judged[row].seen().scores for row in running}
+                running -= given_up(scores, len(archs), racing)
+        return self._raced(judged, running, racing)
+
+    def _raced(self, judged: Sequence[Judged], running: set[int], racing: Racing) -> list[Score]:
+        """The last round may give up more, but those have seen all images too."""
+        seen = [one.seen() for one in judged]
+        everything = max(len(one.scores) for one in seen)
+        survivors = [one for one in seen if len(one.scores) == everything and one.is_finite]
+        return [
+            estimated(one, survivors, racing.keep)
+            if len(one.scores) < everything and one.is_finite and survivors
+            else whole.score()
+            for one, whole in zip(seen, judged, strict=True)
+        ]
 
     def _without_gradient(self) -> AbstractContextManager[Any]:
         return torch.inference_mode() if self.measures.inference else torch.no_grad()
 
-    def _calibrate(self, roots: Sequence[Node], chunk: int) -> None:
+    def _calibrated(self, roots: list[Node]) -> Trees:
+        """Trees whose statistics are known."""
+        trees = Trees(roots, max(1, self._chunk(roots)))
         for root in roots:
             for node in root.all():
                 node.forget()
-        for batches in in_chunks(full(self.images.calibration), chunk):
+        for batches in in_chunks(full(self.images.calibration), trees.chunk):
             for _ in self._walk(roots, batches, training=True):
                 pass
+        return trees
 
-    def _judge(self, roots: Sequence[Node], batches: Sequence[Batch], judged: Sequence[Judged]) -> None:
-        for rows, outputs in self._walk(roots, batches, training=False):
-            for row in rows:
-                for output, batch in zip(outputs, batches, strict=True):
-                    judged[row].add(output, batch, self.agent)
+    def _judge(
+        self, trees: Trees, batches: Iterable[Batch], judged: Sequence[Judged], running: set[int] | None = None
+    ) -> None:
+        """Judge those that are running, all without `running`, on some batches."""
+        for chunk in in_chunks(batches, trees.chunk):
+            for rows, outputs in self._walk(trees.roots, chunk, training=False, running=running):
+                for row in rows:
+                    for output, batch in zip(outputs, chunk, strict=True):
+                        judged[row].add(output, batch, self.agent)
 
     def _walk(
-        self, roots: Iterable[Node], batches: Sequence[Batch], *, training: bool
+        self, roots: Iterable[Node], batches: Sequence[Batch], *, training: bool, running: set[int] | None = None
     ) -> Iterator[tuple[list[int], list[Any]]]:
         """Depth first; the rows of each leaf with its outputs, one a batch."""
-        waiting = [(root, [batch.images for batch in batches]) for root in reversed(list(roots))]
+
+        def wanted(nodes: Iterable[Node]) -> list[Node]:
+            return [node for node in nodes if running is None or not running.isdisjoint(node.rows)][::-1]
+
+        waiting = [(root, [batch.images for batch in batches]) for root in wanted(roots)]
         while waiting:
             node, inputs = waiting.pop()
             inputs = self._run(node, inputs, training=training)
-            waiting += [(child, inputs) for child in reversed(node.children.values())]
+            waiting += [(child, inputs) for child in wanted(node.children.values())]
             if not node.children:
                 yield node.rows, inputs
             self.pulse()

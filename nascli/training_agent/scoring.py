@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 import torch
@@ -13,8 +13,10 @@ from nascli.dataflow.base import Batch, Dataflow
 from nascli.engine import Engine
 from nascli.search_strategy.base import Score
 from nascli.training_agent.base import TrainingAgent
+from nascli.training_agent.racing import Seen
 
 KEEP_BYTES = 2**30
+NOT_FINITE = "the loss is not finite"
 
 
 class Replay:
@@ -33,9 +35,14 @@ class Replay:
         self.dataflow, self.split, self.engine, self.limit, self.seed = dataflow, split, engine, limit, seed
         self.channels_last = channels_last
         self._kept: list[Batch] | None = None
-        n = min(limit or 2**62, len(dataflow.indices(split)))
+        self._n = min(limit or 2**62, len(dataflow.indices(split)))
         channels, height, width = dataflow.describe().image_shape
-        self._small = 4 * n * channels * height * width <= KEEP_BYTES
+        self._small = 4 * self._n * channels * height * width <= KEEP_BYTES
+
+    @property
+    def n_batches(self) -> int:
+        """How many there are."""
+        return -(-self._n // self.dataflow.config.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         if self._kept is not None:
@@ -78,26 +85,30 @@ def in_chunks(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
         yield chunk
 
 
-@dataclass
 class Judged:
-    """Sums over the images that were seen."""
+    """Scores and losses of the images that were seen, batch by batch."""
 
-    good: float = 0.0
-    loss: float = 0.0
-    images: int = 0
+    def __init__(self) -> None:
+        self.scores: list[Tensor] = []
+        self.losses: list[Tensor] = []
 
     def add(self, outputs: Tensor, batch: Batch, agent: TrainingAgent) -> None:
         """One more batch."""
         scores, losses = agent.judge(outputs, batch.labels)
-        self.good += scores.double().sum().item()
-        self.loss += losses.double().sum().item()
-        self.images += len(batch.labels)
+        self.scores.append(scores.cpu().double())
+        self.losses.append(losses.cpu().double())
 
     def score(self) -> Score:
         """The means; a loss that is not finite is an error."""
-        if self.loss != self.loss or self.loss in (float("inf"), float("-inf")):
-            return Score(float("nan"), float("nan"), self.images, "the loss is not finite")
-        return Score(self.good / self.images, self.loss / self.images, self.images)
+        images = sum(map(len, self.scores))
+        good, loss = (sum(part.sum().item() for part in parts) for parts in (self.scores, self.losses))
+        if not math.isfinite(loss):
+            return Score(math.nan, math.nan, images, NOT_FINITE)
+        return Score(good / images, loss / images, images)
+
+    def seen(self) -> Seen:
+        """The same image by image."""
+        return Seen(torch.cat(self.scores).numpy(), torch.cat(self.losses).numpy())
 
 
 @torch.inference_mode()

@@ -61,8 +61,9 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
         winner, score = _search(strategy, problem, run)
     run.save("history", problem.history())
     summary = _summary(costs, feasible, told.constraints, winner, score) | facts
+    spent = {"evaluations": problem.evaluated, "images": problem.images}
     choice = Choice(tuple(int(i) for i in winner))
-    return Architecture(choice, space=record, data=data, summary=summary | {"evaluations": problem.evaluated})
+    return Architecture(choice, space=record, data=data, summary=summary | spent)
 
 
 def _search(strategy: SearchStrategy, problem: Problem, run: Run) -> tuple[Archs, Score | None]:

@@ -12,13 +12,15 @@ from nascli.errors import UsageError
 from nascli.search_strategy.base import Score
 from nascli.space import Archs
 from nascli.training_agent.base import Evaluator, EvaluatorInputs
+from nascli.training_agent.racing import Racing
 
 
 class SupernetEvaluator(Evaluator):
     """BatchNorm re-estimated on training images, then accuracy and loss on the validation split.
 
     Architectures of a chain that begin alike share the work of their beginning, bit for bit as if each had been scored
-    by itself.
+    by itself. With `racing`, a population is scored together and its worst see fewer images: a score then depends on
+    the population that it was asked for with, and is comparable with others but for its error.
     """
 
     class Config(Evaluator.Config):
@@ -34,12 +36,13 @@ class SupernetEvaluator(Evaluator):
         activations_mb: int = run_option(
             1024, ge=1, description="MiB that common beginnings may keep; one batch of one network is always granted"
         )
+        racing: Racing = Racing()
 
     config: Config
     needs_supernet = True
 
     def prepare(self, inputs: EvaluatorInputs) -> Mapping[str, Any]:
-        """Load the weights and the images."""
+        """Load the weights and the images; the risk of racing is a fact worth remembering."""
         import torch
 
         from nascli.training_agent.scorer import Images, Measures, Scorer
@@ -52,10 +55,13 @@ class SupernetEvaluator(Evaluator):
         module.load_state_dict(inputs.supernet.payload.state_dict)
         placed: Any = engine.place(module)
         layout = torch.channels_last if config.channels_last else torch.contiguous_format
-        limits = {"train": config.calibration_images, "valid": config.validation_images}
+        judged = config.validation_images
+        if judged is None and config.racing.risk:
+            judged = len(setup.dataflow.indices("valid"))
+        limits = {"train": config.calibration_images, "valid": judged}
         replays = (
             Replay(setup.dataflow, split, engine, limit=limit, seed=setup.run.seed, channels_last=config.channels_last)
-            for split, limit in limits.items()
+            for split, limit in limits.items()  # a limit brings the images into an order that is drawn
         )
         self._scorer = Scorer(
             placed.to(memory_format=layout),
@@ -66,14 +72,26 @@ class SupernetEvaluator(Evaluator):
             Measures(fold=config.fold, prefix_tree=config.prefix_tree, activations_mb=config.activations_mb),
             setup.run.stop_if_asked,
         )
-        return {}
+        self._run = setup.run
+        return {"racing": config.racing.model_dump()} if config.racing.risk else {}
 
     def groups(self, archs: Archs) -> list[list[int]]:
-        """Trees of common beginnings where they save enough work, otherwise one by one."""
-        return self._scorer.groups(archs)
+        """Trees of common beginnings where they save enough work, otherwise one by one; all together in a race."""
+        return [list(range(len(archs)))] if self.config.racing.risk else self._scorer.groups(archs)
 
     def evaluate(self, archs: Archs) -> list[Score]:
         """One pass over the calibration images and one over the validation images."""
+        return self._raced(archs) if self.config.racing.risk else self._scored(archs)
+
+    def _raced(self, archs: Archs) -> list[Score]:
+        """The log says what was spent, of what there was."""
+        scores = self._scorer.race(archs, self.config.racing)
+        images = [score.images for score in scores]
+        spent = {"images": sum(images), "of": len(images) * max(images)}
+        self._run.log(event="race", architectures=len(images), risk=self.config.racing.risk, **spent)
+        return scores
+
+    def _scored(self, archs: Archs) -> list[Score]:
         found: dict[int, Score] = {}
         for rows in self.groups(archs):
             found |= dict(zip(rows, self._scorer.score(archs[rows]), strict=True))

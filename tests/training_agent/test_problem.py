@@ -111,6 +111,12 @@ def test_a_failed_score_is_kept_and_costs_an_evaluation(tmp_path: Path) -> None:
     assert problem.history().payload.errors == {0: "broken"}
 
 
+def test_a_history_says_how_many_images_its_scores_are_of(tmp_path: Path) -> None:
+    problem = toy(tmp_path, TABLES).problem()
+    problem.score(archs([0, 0], [1, 1], [0, 0]))
+    assert problem.history().header.summary["images"] == problem.images == 20
+
+
 def test_a_search_in_which_everything_failed_says_why(tmp_path: Path) -> None:
     problem = Toy(tmp_path, chain({"macs": TABLES}), lambda arch: FAILED).problem()
     problem.score(archs([1, 0], [0, 0]))
