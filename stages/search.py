@@ -27,6 +27,9 @@ class SearchConfig(Task):
         "supernet", description="What gives an architecture its score."
     )
     constraint: Constraints = shared((), description="bounds such as 'macs<=30e6'; all of them hold")
+    margin: float | None = shared(
+        None, ge=0, description="relative error of measured costs that breaks no bound; null: what the table states"
+    )
     max_evaluations: int = Field(200, ge=1, description="architectures that are scored")
     checkpoint_minutes: float = run_option(0.5, gt=0, description="minutes between checkpoints of the history")
     seed: int = shared(0, ge=0, description="seed of all random streams")
@@ -55,6 +58,11 @@ def search(
     setup = config.setup(run)
     constraints = [Constraint.parse(text) for text in config.constraint]
     told = Search(
-        config.search_strategy, config.evaluator, constraints, config.max_evaluations, config.checkpoint_minutes
+        config.search_strategy,
+        config.evaluator,
+        constraints,
+        config.max_evaluations,
+        config.checkpoint_minutes,
+        config.margin,
     )
     return run_search(EvaluatorInputs(space, setup, config, supernet), record, lut, told)

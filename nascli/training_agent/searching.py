@@ -36,6 +36,8 @@ class Search:
     constraints: Sequence[Constraint]
     max_evaluations: int
     checkpoint_minutes: float
+    margin: float | None = None
+    """Of measured costs, relative; None: what the table states."""
 
 
 def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | None, told: Search) -> Architecture:
@@ -49,7 +51,7 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
     strategy: SearchStrategy = told.strategy.build()
     evaluator: Evaluator = told.evaluator.build()
     costs = costs_of(inputs.space, lut)
-    feasible = FeasibleSet(costs, told.constraints)
+    feasible = FeasibleSet(costs, told.constraints, margin=told.margin)
     feasible.require()
     data, run = _data(inputs, evaluator), inputs.setup.run
     facts = dict(evaluator.prepare(inputs))
@@ -113,6 +115,7 @@ def _summary(
         **({"accuracy": score.accuracy, "loss": score.loss} if score else {}),
         "costs": {name: costs.total(name, winner[None])[0].item() for name in costs.metrics},
         "constraints": [str(constraint) for constraint in constraints],
+        **({"margin": feasible.margins} if feasible.margins else {}),
         "feasible": float(count.lower) if count.lower == count.upper else [float(count.lower), float(count.upper)],
         "of": float(feasible.space.count),
     }
