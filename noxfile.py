@@ -69,6 +69,12 @@ def bench_scoring(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_samplers(session: nox.Session) -> None:
+    """By hand, on a quiet machine: samples, tables, totals and answers of feasible sets a second."""
+    python(session, "-m", "tests.benchmarks.samplers", *session.posargs, OMP_NUM_THREADS="1")
+
+
+@nox.session
 def kills(session: nox.Session) -> None:
     """By hand: stages killed with SIGKILL again and again end bit for bit as uninterrupted ones."""
     python(session, "tests/campaigns/kills.py", *session.posargs)

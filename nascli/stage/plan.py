@@ -67,7 +67,8 @@ def _search(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) 
     lut, supernet = inputs.get("lut"), inputs.get("supernet")
     check_parts(told.search_strategy, told.evaluator, supernet if isinstance(supernet, SupernetCheckpoint) else None)
     costs = costs_of(space, lut if isinstance(lut, LookupTable) else None)
-    feasible = FeasibleSet(costs, [Constraint.parse(text) for text in told.constraint], margin=getattr(told, "margin", 0.0))
+    constraints = [Constraint.parse(text) for text in told.constraint]
+    feasible = FeasibleSet(costs, constraints, margin=getattr(told, "margin", 0.0))
     feasible.require()
     low, high = show(feasible.count.lower), show(feasible.count.upper)
     number = low if low == high else f"{low} to {high}"
