@@ -27,7 +27,9 @@ FLAGS = {
     "train-supernet": EVERY
     | TRAINS
     | {"--training-strategy", "--lut", "--teacher", "--constraint", "--epochs", "--seed"},
-    "search": EVERY | TASK | {"--lut", "--supernet", "--search-strategy", "--evaluator", "--constraint", "--seed"},
+    "search": EVERY
+    | TASK
+    | {"--lut", "--supernet", "--generator", "--search-strategy", "--evaluator", "--constraint", "--seed"},
     "retrain": EVERY | TRAINS | {"--arch", "--init", "--teacher", "--epochs", "--seed"},
     "evaluate": EVERY | TASK | {"--model", "--lut"},
 }
