@@ -45,8 +45,9 @@ class Generator(SearchStrategy):
             None, description="the cost that is asked for; null: that of the first constraint, else macs"
         )
         steps: int = Field(1000, ge=1, description="of training, one batch of the arch split each")
-        mixture: Literal["gdas", "proxyless", "gumbel_softmax", "sum", "softmax"] = Field(
-            "gdas", description="how candidates run: one path (gdas), two (proxyless), or all at many times the memory"
+        mixture: Literal["proxyless", "gdas", "gumbel_softmax", "sum", "softmax"] = Field(
+            "proxyless",
+            description="how candidates run: two paths (proxyless), one (gdas), or all at many times the memory",
         )
         temperature: TemperatureConfig = Field(TemperatureConfig(), description="of draws and of expected costs")
         cost_weight: float = Field(30.0, gt=0, description="of the squared error of costs, as shares of their range")
