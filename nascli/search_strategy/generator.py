@@ -50,7 +50,7 @@ class Generator(SearchStrategy):
             description="how candidates run: two paths (proxyless), one (gdas), or all at many times the memory",
         )
         temperature: TemperatureConfig = Field(TemperatureConfig(), description="of draws and of expected costs")
-        cost_weight: float = Field(30.0, gt=0, description="of the squared error of costs, as shares of their range")
+        cost_weight: float = Field(100.0, gt=0, description="of the squared error of costs, as shares of their range")
         batch: int = Field(64, ge=1, description="targets a step; the first one's architecture runs, all costs count")
         learning_rate: float = Field(3e-3, gt=0, description="of Adam, at the first step; it falls along a cosine")
         clip_grad: float = Field(1.0, gt=0, description="largest norm of the gradient")

@@ -20,7 +20,7 @@ from nascli.cost.constraint import Constraint
 from nascli.cost.macs import Macs
 from nascli.cost.params import Params
 from nascli.cost.table import to_table
-from nascli.errors import ConfigError, Infeasible, Mismatch, UsageError
+from nascli.errors import ConfigError, Infeasible, Interrupted, Mismatch, UsageError
 from nascli.run import Run
 from nascli.search_space.base import SearchSpace, record_of
 from nascli.search_space.tiny import Tiny
@@ -187,11 +187,12 @@ def learning(
     supernet: SupernetCheckpoint | None,
     learned: StrategyState | None = None,
     constraint: str = "macs<=2e5",
+    run: Run | None = None,
 ) -> Architecture:
     evaluator = resolve("evaluator", {"use": "supernet", "calibration_images": 8})
     bound = [Constraint.parse(constraint)]
     told = Search(resolve("search_strategy", strategy), evaluator, bound, 3, 1e6, learned)
-    given = EvaluatorInputs(tiny(), setup(Run(folder / "arch.npy")), Engines(accelerator="cpu"), supernet)
+    given = EvaluatorInputs(tiny(), setup(run or Run(folder / "arch.npy")), Engines(accelerator="cpu"), supernet)
     return run_search(given, record_of(REFERENCE, tiny().space), None, told)
 
 
@@ -248,6 +249,27 @@ def test_what_a_generator_learned_lies_beside_the_result_and_answers_later_searc
     assert "accuracy" in scored.header.summary
     assert "accuracy" not in alone.header.summary
     assert not (tmp_path / "arch.generator.pt").exists()
+
+
+class CutRun(Run):
+    """Is asked to stop during the second relaxed loss."""
+
+    def torch_seed(self, stream: str, step: int = 0) -> int:
+        self.stopping = self.stopping or (stream, step) == ("relaxed", 1)
+        return super().torch_seed(stream, step)
+
+
+def test_an_interrupted_generator_resumes_to_the_same_digests(tmp_path: Path) -> None:
+    supernet, told = checkpoint(tmp_path), {**GENERATOR, "steps": 4}
+    results = [learning(tmp_path, told, supernet, run=Run(tmp_path / "whole.npy"))]
+    with pytest.raises(Interrupted):
+        learning(tmp_path, told, supernet, run=CutRun(tmp_path / "cut.npy"))
+    results.append(learning(tmp_path, told, supernet, run=Run(tmp_path / "cut.npy", resume=True)))
+    log = [json.loads(line) for line in (tmp_path / "cut.npy.run/log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in log if line["event"] == "resume"] == [2]
+    assert len({found.sealed().header.digest for found in results}) == 1
+    states = [StrategyState.open(tmp_path / f"{name}.generator.pt").header.digest for name in ("whole", "cut")]
+    assert states[0] == states[1]
 
 
 def test_what_was_learned_belongs_to_its_strategy(tmp_path: Path) -> None:
