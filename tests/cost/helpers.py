@@ -59,6 +59,13 @@ def large(seed: int = 0) -> CostModel:
     return chain({"macs": whole, "latency_ms": real})
 
 
+def excluding() -> FeasibleSet:
+    """Three metrics of which any two can be met together, but not all: they sum to 10."""
+    names = ("macs", "params", "ms")
+    model = chain({name: [[int(i == j) for j in range(3)]] * 10 for i, name in enumerate(names)})
+    return feasible(model, *(f"{name}<=3" for name in names))
+
+
 def everything(of: Space) -> Archs:
     """All canonical architectures."""
     archs = np.array(list(product(*map(range, of.sizes))), dtype=np.int64)
