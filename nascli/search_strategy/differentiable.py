@@ -21,9 +21,9 @@ class Differentiable(SearchStrategy):
     """The most probable architecture by the supernet's architecture parameters (DARTS, Liu et al., 2019).
 
     Each decision takes its most probable candidate where that meets the constraint; otherwise the answer is the
-    feasible architecture with the greatest sum of log-probabilities. `gap` is how much better, in that sum, another
-    feasible one can be at most: 0 where costs are whole numbers. Further answers are drawn by the probabilities and
-    compete by their scores (arXiv:1806.09055).
+    feasible architecture with the greatest sum of log-probabilities over the decisions that exist in it, exactly where
+    costs are whole numbers; `gap` is how much greater the sum of another one can be at most. Further answers are drawn
+    by the probabilities and compete by their scores (arXiv:1806.09055).
     """
 
     class Config(SearchStrategy.Config):
@@ -56,11 +56,12 @@ class Differentiable(SearchStrategy):
     def _decoded(self, problem: SearchProblem, scores: LogProbabilities) -> tuple[Archs, dict[str, Any]]:
         """The answer (d,), and how it came about."""
         likeliest = problem.space.canonical(np.array([int(values.argmax()) for values in scores], dtype=np.int64))
-        total = float(sum(values.max() for values in scores))
+        exists = problem.space.exists(likeliest)
+        total = float(sum(values[i] for values, i, there in zip(scores, likeliest, exists, strict=True) if there))
         if problem.feasible.contains(likeliest[None])[0]:
             return likeliest, {"decoded": "argmax", "log_probability": total, "gap": 0.0}
         best = problem.feasible.best(scores)
-        facts = {"decoded": "best under the constraint", "log_probability": best.score, "gap": best.bound - best.score}
+        facts = {"decoded": "best under the constraint", "log_probability": best.score, "gap": best.gap}
         return best.arch, facts | {"log_probability_unconstrained": total}
 
     def _with_draws(
