@@ -34,8 +34,9 @@ class Generator(SearchStrategy):
     A small network turns a target cost and a prior architecture near it into architecture parameters. It is trained
     once, by the losses of what it generates for targets all over the range, through the frozen supernet on the `arch`
     split, and by how far expected costs are from the targets. Then it answers any constraint at once: with the largest
-    parameters for a few priors near the bound, repaired into the constraint where they miss it, scored where scores
-    are on offer. A later search begins with the trained network, `--generator`.
+    parameters for a few targets at the bound and just below it. What misses the constraint is repaired: it becomes
+    the feasible architecture with the greatest sum of the same parameters. Answers are scored where scores are on
+    offer. A later search begins with the trained network, `--generator`.
     """
 
     class Config(SearchStrategy.Config):
@@ -106,9 +107,9 @@ class Generator(SearchStrategy):
         return trained
 
     def _metric(self, problem: SearchProblem) -> str:
-        names = (self.config.metric, *(c.metric for c in problem.feasible.constraints), "macs", *problem.costs.metrics)
         known = problem.costs.metrics
-        chosen = self.config.metric or next((name for name in names if name in known), None)
+        usual = (*(constraint.metric for constraint in problem.feasible.constraints), "macs", *known)
+        chosen = self.config.metric or next((name for name in usual if name in known), None)
         if chosen is None:
             raise UsageError("the generator asks for a cost, and there are none", hint="give a table: --lut lut.h5")
         return problem.costs[chosen].name
@@ -127,17 +128,17 @@ class Generator(SearchStrategy):
     def _answer(self, problem: SearchProblem, trained: TrainedGenerator, tau: float | None) -> Outcome:
         target = _target(problem, trained)
         aims = target - np.linspace(0, self.config.spread, self.config.answers) * (trained.high - trained.low)
-        raw = _distinct(trained.archs(aims))
-        inside = problem.feasible.contains(raw)
-        repaired = [arch if fits else problem.feasible.repair(arch) for arch, fits in zip(raw, inside, strict=True)]
-        archs = _distinct(problem.space.canonical(np.array(repaired)))
+        logits = trained.logits(aims)
+        archs = trained.archs(logits)
+        generated, inside = problem.costs.total(trained.metric, archs), problem.feasible.contains(archs)
+        for i in np.flatnonzero(~inside):
+            archs[i] = problem.feasible.best([rows[i] for rows in logits]).arch
+        archs = _distinct(archs)
         if "score" in problem.offers:
             archs = archs[: problem.remaining]
             archs = archs[problem.order(archs, problem.score(archs))]
-        facts = {"metric": trained.metric, "requested": target, "tau": tau}
-        facts["generated"] = problem.costs.total(trained.metric, raw).tolist()
-        facts["repaired"] = float((~inside).mean())
-        return Outcome(archs, {"generator": facts})
+        facts = {"metric": trained.metric, "requested": target, "generated": generated.tolist()}
+        return Outcome(archs, {"generator": {**facts, "repaired": float((~inside).mean()), "tau": tau}})
 
 
 def _target(problem: SearchProblem, trained: TrainedGenerator) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -28,14 +28,20 @@ class TrainedGenerator:
         self.network, self.model, self.metric, self.pool = network, model, metric, pool
         self.low, self.high = FeasibleSet(model).bounds(metric)
 
-    def archs(self, totals: npt.NDArray[np.float64]) -> Archs:
-        """Architectures (n, d) that should cost about `totals` (n,), each from the prior that is nearest to it."""
+    def logits(self, totals: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
+        """Architecture parameters, (n, size) a decision, of architectures that should cost about `totals` (n,).
+
+        Each comes from the prior that is nearest to its total.
+        """
         priors = np.concatenate([self.pool.near(total, 1) for total in totals.tolist()])
         targets = (np.clip(totals, self.low, self.high) - self.low) / ((self.high - self.low) or 1.0)
         with torch.no_grad():
             logits = self.network(torch.from_numpy(targets).float(), torch.from_numpy(priors))
-        indices = [rows.argmax(1).numpy() for rows in logits]
-        return self.model.space.canonical(np.stack(indices, axis=1))
+        return [rows.double().numpy() for rows in logits]
+
+    def archs(self, logits: Sequence[npt.NDArray[np.float64]]) -> Archs:
+        """The architectures (n, d) of the largest parameters, whatever they cost."""
+        return self.model.space.canonical(np.stack([rows.argmax(axis=1) for rows in logits], axis=1))
 
     def judged(self, n: int) -> dict[str, Any]:
         """Kendall's "tau" of requested and generated costs at `n` places of the range, and the "curve" of both.
@@ -45,7 +51,7 @@ class TrainedGenerator:
         from scipy.stats import kendalltau
 
         requested = np.linspace(self.low, self.high, n)
-        generated = self.model.total(self.metric, self.archs(requested))
+        generated = self.model.total(self.metric, self.archs(self.logits(requested)))
         ranked = len(set(generated.tolist())) > 1
         tau = float(kendalltau(requested, generated).statistic) if ranked else None
         return {"tau": tau, "curve": {"requested": requested.tolist(), "generated": generated.tolist()}}
