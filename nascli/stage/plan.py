@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.base import Artifact, same_data
 from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.strategy_state import StrategyState
 from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.component import Reference
 from nascli.config import Config
@@ -64,10 +65,16 @@ def _search(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) 
     from nascli.cost.feasible import FeasibleSet
     from nascli.training_agent.searching import check_parts, costs_of
 
-    lut, supernet = inputs.get("lut"), inputs.get("supernet")
-    check_parts(told.search_strategy, told.evaluator, supernet if isinstance(supernet, SupernetCheckpoint) else None)
+    lut, supernet, learned = inputs.get("lut"), inputs.get("supernet"), inputs.get("generator")
+    check_parts(
+        told.search_strategy,
+        told.evaluator,
+        supernet if isinstance(supernet, SupernetCheckpoint) else None,
+        learned if isinstance(learned, StrategyState) else None,
+    )
     costs = costs_of(space, lut if isinstance(lut, LookupTable) else None)
-    feasible = FeasibleSet(costs, [Constraint.parse(text) for text in told.constraint], margin=getattr(told, "margin", 0.0))
+    constraints = [Constraint.parse(text) for text in told.constraint]
+    feasible = FeasibleSet(costs, constraints, margin=getattr(told, "margin", 0.0))
     feasible.require()
     low, high = show(feasible.count.lower), show(feasible.count.upper)
     number = low if low == high else f"{low} to {high}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from nascli.artifacts.supernet import SupernetCheckpoint
     from nascli.search_space.base import SearchSpace
-    from nascli.space import Archs
+    from nascli.space import Archs, Forward
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,11 @@ class Evaluator(Component):
     needs_data: ClassVar[bool] = False
     chunk: ClassVar[int] = 1
 
+    @classmethod
+    def offered(cls, supernet: SupernetCheckpoint | None) -> frozenset[Need]:
+        """What it offers with this supernet; asked before anything is loaded, so headers alone may be looked at."""
+        return cls.offers
+
     @abstractmethod
     def prepare(self, inputs: EvaluatorInputs) -> Mapping[str, Any]:
         """Load what scoring needs; facts worth remembering in the result's header are returned."""
@@ -96,6 +101,28 @@ class Evaluator(Component):
 
         What takes long may call `run.stop_if_asked()` now and then: what was scored in earlier calls is kept.
         """
+
+    def arch_parameters(self) -> Mapping[str, Tensor]:
+        """Decision → its architecture parameters, (size,) on the CPU; called after `prepare`."""
+        return {}
+
+    def relaxed_loss(self, forward: Forward, call: int) -> Tensor:
+        """The loss that `SearchProblem.relaxed_loss` promises, on the batch that belongs to call number `call`."""
+        raise UsageError(f"the evaluator {type(self).__name__} gives no gradient")
+
+
+class NoEvaluator(Evaluator):
+    """Stands where nothing can be scored."""
+
+    offers = frozenset()
+
+    def prepare(self, inputs: EvaluatorInputs) -> Mapping[str, Any]:
+        """Nothing is loaded."""
+        return {}
+
+    def evaluate(self, archs: Archs) -> list[Score]:
+        """Refused."""
+        raise UsageError("nothing can be scored without --supernet")
 
 
 def check_images(space: SearchSpace, dataflow: Dataflow) -> None:

@@ -1,6 +1,6 @@
 """The peak memory of a training step, each in a process of its own.
 
-    python -m tests.benchmarks.training_memory SPACE STRATEGY IMAGES
+python -m tests.benchmarks.training_memory SPACE STRATEGY IMAGES
 """
 
 from __future__ import annotations
