@@ -74,19 +74,14 @@ def calibrate(model: nn.Module, batches: Iterable[Batch], engine: Engine) -> Non
 
 @torch.no_grad()
 def score(model: nn.Module, batches: Iterable[Batch], agent: TrainingAgent, engine: Engine) -> Score:
-    """The mean score and loss of a model in evaluation mode; a non-finite loss is an error."""
+    """What the agent judges of a model in evaluation mode."""
     model.eval()
-    good, loss, images = 0.0, 0.0, 0
+    judged = agent.judged()
     for batch in batches:
         with engine.autocast():
             outputs = model(batch.images)
-        scores, losses = agent.judge(outputs, batch.labels)
-        good += scores.double().sum().item()
-        loss += losses.double().sum().item()
-        images += len(batch.labels)
-    if loss != loss or loss in (float("inf"), float("-inf")):
-        return Score(float("nan"), float("nan"), images, "the loss is not finite")
-    return Score(good / images, loss / images, images)
+        judged.add(outputs, batch.labels)
+    return judged.score()
 
 
 @torch.no_grad()
