@@ -8,6 +8,7 @@ from pydantic import Field
 
 from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.strategy_state import StrategyState
 from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.component import Kind, Reference
 from nascli.config import option, run_option, shared
@@ -42,10 +43,14 @@ class SearchConfig(Task):
         "nascli search -c examples/quickstart.yaml --supernet supernet.pt --search-strategy random "
         "--constraint 'macs<=2e5' -o arch.npy --force",
     ],
-    sides=[".history.h5"],
+    sides=[".history.h5", ".generator.pt"],
 )
 def search(
-    config: SearchConfig, run: Run, lut: LookupTable | None, supernet: SupernetCheckpoint | None
+    config: SearchConfig,
+    run: Run,
+    lut: LookupTable | None,
+    supernet: SupernetCheckpoint | None,
+    generator: StrategyState | None,
 ) -> Architecture:
     """Search for the best architecture that meets the constraints."""
     from nascli.cost.constraint import Constraint
@@ -53,7 +58,8 @@ def search(
     from nascli.training_agent.base import EvaluatorInputs
     from nascli.training_agent.searching import Search, run_search
 
-    records = {role: artifact.space for role, artifact in (("lut", lut), ("supernet", supernet)) if artifact}
+    given = {"lut": lut, "supernet": supernet, "generator": generator}
+    records = {role: artifact.space for role, artifact in given.items() if artifact is not None}
     space, record = realise(config.search_space, records)
     setup = config.setup(run)
     constraints = [Constraint.parse(text) for text in config.constraint]
@@ -63,6 +69,7 @@ def search(
         constraints,
         config.max_evaluations,
         config.checkpoint_minutes,
-        config.margin,
+        margin=config.margin,
+        learned=generator,
     )
     return run_search(EvaluatorInputs(space, setup, config, supernet), record, lut, told)

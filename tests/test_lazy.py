@@ -29,7 +29,7 @@ FLAGS = {
     | {"--training-strategy", "--lut", "--teacher", "--constraint", "--margin", "--epochs", "--seed"},
     "search": EVERY
     | TASK
-    | {"--lut", "--supernet", "--search-strategy", "--evaluator", "--constraint", "--margin", "--seed"},
+    | {"--lut", "--supernet", "--generator", "--search-strategy", "--evaluator", "--constraint", "--margin", "--seed"},
     "retrain": EVERY | TRAINS | {"--arch", "--init", "--teacher", "--epochs", "--seed"},
     "evaluate": EVERY | TASK | {"--model", "--lut"},
 }

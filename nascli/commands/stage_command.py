@@ -48,7 +48,7 @@ COMMON: dict[str, tuple[Any, tuple[str, ...], str]] = {
 
 
 METAVARS = {"assign": "KEY=VALUE", "constraint": "BOUND", "accelerator": "NAME", "precision": "NAME"}
-METAVARS |= dict.fromkeys(("lut", "supernet", "init", "model"), "PATH") | {"arch": "PATH|0,2,1"}
+METAVARS |= dict.fromkeys(("lut", "supernet", "generator", "init", "model"), "PATH") | {"arch": "PATH|0,2,1"}
 
 
 def add_stage(app: typer.Typer, plugin: Plugin) -> None:

@@ -13,7 +13,7 @@ from nascli.cost.constraint import Constraint
 from nascli.cost.feasible import FeasibleSet
 from nascli.engine import Engine
 from nascli.search_space.base import SearchSpace
-from nascli.training_agent.base import Setup, check_images
+from nascli.training_agent.base import Setup
 from nascli.training_agent.loop import Trainer
 from nascli.training_agent.memory import activation_bytes
 from nascli.training_agent.panel import Panel, PanelOptions
@@ -54,7 +54,7 @@ def train_supernet(
     feasible = FeasibleSet(costs_of(space, plan.lut), plan.constraints, margin=plan.margin)
     feasible.require()
     strategy.setup(space.space, feasible.model, feasible)
-    check_images(space, setup.dataflow)
+    setup.agent.check(space, setup.dataflow)
     with Engine("cpu").seeded(setup.run.torch_seed("init")):
         module = space.supernet()
         strategy.bind(module)

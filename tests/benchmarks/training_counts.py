@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from functools import partial
 
+from torch import Tensor
+
+from nascli.dataflow.base import Batch
 from nascli.training_agent.loop import Trainer
 from nascli.training_strategy.base import Pass, Update
 from tests.benchmarks.counting import operations
@@ -21,10 +24,14 @@ def operations_beside(trainer: Trainer) -> tuple[Counter[str], int]:
     """
     loop, batch = PlainLoop(trainer, 2), trainer.streams["train"].next()
     outputs = trainer.module(batch.images, drawn(trainer, 0)).detach()
-    judging = operations(lambda: trainer.updater.agent.judge(outputs, batch.labels)[0].mean()).counts
+    judging = operations(partial(_judge, trainer, outputs, batch)).counts
     update = Update([Pass(drawn(trainer, 0))])
     ours, plain = operations(lambda: trainer.updater.run(update, batch)).counts, operations(loop).counts
     return ours - judging - plain, plain.total()
+
+
+def _judge(trainer: Trainer, outputs: Tensor, batch: Batch) -> Tensor:
+    return trainer.updater.agent.judge(outputs, batch.labels)[0].mean()
 
 
 def updated(trainer: Trainer) -> tuple[int, int, int]:
@@ -74,9 +81,13 @@ def _optimiser_steps(options: Options) -> Found:
 
 
 ROWS = (
+<<<<<<< HEAD
     Row(
         "operations", "spos, operations of a step, against plain nn.Sequential", "0 more", partial(_operations, "spos")
     ),
+=======
+    Row("operations", "spos, operations of a step, against nn.Sequential", "0 more", partial(_operations, "spos")),
+>>>>>>> main
     Row("tensors", "fbnet_s, tensors that the optimiser touches", "0 beside", _updated),
     *(
         Row(f"gradients_{form}", f"proxylessnas, weight gradients in an architecture step, {form}", "0", row)

@@ -147,9 +147,7 @@ ROWS = (
     ),
     _row("mixture", "proxylessnas, weight step, naive NCHW sum : softmax mixture", ">= 1.3", mixture),
     _row("gdas", "proxylessnas, full step, softmax mixture : gdas", ">= 6", against_mixture, "gdas", 6.0),
-    _row(
-        "proxyless", "proxylessnas, full step, softmax mixture : proxyless", ">= 3", against_mixture, "proxyless", 3.0
-    ),
+    _row("proxyless", "proxylessnas, full step, mixture : proxyless", ">= 3", against_mixture, "proxyless", 3.0),
     _row("gdas_images", "spos, images/s of a full gdas step / of single-path training", ">= 0.40", whole_step, "gdas"),
     _row("proxyless_images", "spos, the same for proxyless", ">= 0.40", whole_step, "proxyless"),
     _row("fair", "spos, m paths in one update : m single-path steps", "<= 1.10", fair),
