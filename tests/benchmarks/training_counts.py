@@ -81,13 +81,7 @@ def _optimiser_steps(options: Options) -> Found:
 
 
 ROWS = (
-<<<<<<< HEAD
-    Row(
-        "operations", "spos, operations of a step, against plain nn.Sequential", "0 more", partial(_operations, "spos")
-    ),
-=======
     Row("operations", "spos, operations of a step, against nn.Sequential", "0 more", partial(_operations, "spos")),
->>>>>>> main
     Row("tensors", "fbnet_s, tensors that the optimiser touches", "0 beside", _updated),
     *(
         Row(f"gradients_{form}", f"proxylessnas, weight gradients in an architecture step, {form}", "0", row)
