@@ -28,6 +28,9 @@ class SearchConfig(Task):
         "supernet", description="What gives an architecture its score."
     )
     constraint: Constraints = shared((), description="bounds such as 'macs<=30e6'; all of them hold")
+    margin: float | None = shared(
+        None, ge=0, description="relative error of measured costs that breaks no bound; null: what the table states"
+    )
     max_evaluations: int = Field(200, ge=1, description="architectures that are scored")
     checkpoint_minutes: float = run_option(0.5, gt=0, description="minutes between checkpoints of the history")
     seed: int = shared(0, ge=0, description="seed of all random streams")
@@ -66,6 +69,7 @@ def search(
         constraints,
         config.max_evaluations,
         config.checkpoint_minutes,
+        margin=config.margin,
         learned=generator,
     )
     return run_search(EvaluatorInputs(space, setup, config, supernet), record, lut, told)

@@ -26,10 +26,10 @@ FLAGS = {
     "build-lut": EVERY,
     "train-supernet": EVERY
     | TRAINS
-    | {"--training-strategy", "--lut", "--teacher", "--constraint", "--epochs", "--seed"},
+    | {"--training-strategy", "--lut", "--teacher", "--constraint", "--margin", "--epochs", "--seed"},
     "search": EVERY
     | TASK
-    | {"--lut", "--supernet", "--generator", "--search-strategy", "--evaluator", "--constraint", "--seed"},
+    | {"--lut", "--supernet", "--generator", "--search-strategy", "--evaluator", "--constraint", "--margin", "--seed"},
     "retrain": EVERY | TRAINS | {"--arch", "--init", "--teacher", "--epochs", "--seed"},
     "evaluate": EVERY | TASK | {"--model", "--lut"},
 }

@@ -20,6 +20,7 @@ BINS = 2**16  # of real costs, and of whole ones that need too many exact bins
 MAX_BINS = 2**20
 MAX_BYTES = 512 * 2**20
 MAX_ADDITIONS = 2**31
+FAR = 2.0**62  # whole totals lie within it
 ROUNDING = 1e-12  # relative; far above what adding the costs of one architecture in floating point loses
 
 
@@ -79,9 +80,9 @@ def _exact(costs: Sequence[Costs], base: int, window: Window, sign: int, most: i
     origin = base + sum(least)
     step = int(reduce(math.gcd, (int(np.gcd.reduce(cost)) for cost in above))) or 1
     top = sum(int(cost.max()) for cost in above) // step
-    lower, upper = window
-    first = max(0, -((origin - math.ceil(lower)) // step)) if math.isfinite(lower) else 0
-    last = min(top, (math.floor(upper) - origin) // step) if math.isfinite(upper) else top
+    lower, upper = (min(max(bound, -FAR), FAR) for bound in window)
+    first = max(0, -((origin - math.ceil(lower)) // step))
+    last = min(top, (math.floor(upper) - origin) // step)
     offsets = tuple(cost // step for cost in above)
     if first <= last and (last >= most or _too_large(offsets, last + 1)):
         return None

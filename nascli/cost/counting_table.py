@@ -22,7 +22,7 @@ EXACT_FLOAT = 2**53
 WHOLE_CELLS = 4096  # up to here, and for this many additions, counts beyond 2**53 are added as Python's integers
 WHOLE_ADDITIONS = 2**22
 UNDERFLOW = 1000  # log2 of the space's size from which float64 may lose a weight
-CELLS = 2**16  # of the matrix that one chunk of draws needs: it stays in the cache
+CELLS = 2**17  # of the matrix that one chunk of draws needs: it stays in the cache
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from nascli.cost.variation import crossed, mutated
 from nascli.errors import Infeasible, UsageError
 from nascli.space import Archs
 
+Margin = float | Mapping[str, float] | None
 Status = Literal["feasible", "infeasible", "undecided"]
 
 PROBES = 2**17  # draws to settle whether anything is feasible, and at most for each sample
@@ -40,7 +41,8 @@ class FeasibleSet:
         model: the costs; factors of a constrained metric lie within one group of the space.
         constraints: any number, several on one metric allowed; all must hold.
         margin: how far, relative to its total, the true cost of an architecture may lie above or below it without
-            breaking a constraint: one number for all metrics that are not exact, or one a metric.
+            breaking a constraint: one number for all metrics that are not exact, one a metric, or None for what each
+            metric itself states as its error.
 
     Attributes:
         margins: the margin of each constrained metric that has one.
@@ -50,9 +52,7 @@ class FeasibleSet:
         Infeasible: two constraints on one metric exclude each other.
     """
 
-    def __init__(
-        self, model: CostModel, constraints: Sequence[Constraint] = (), *, margin: float | Mapping[str, float] = 0.0
-    ) -> None:
+    def __init__(self, model: CostModel, constraints: Sequence[Constraint] = (), *, margin: Margin = 0.0) -> None:
         self.model, self.space, self.constraints = model, model.space, tuple(constraints)
         self.states = StateSpace(model.space)
         found = windows(constraints)
@@ -224,8 +224,10 @@ class FeasibleSet:
         return best_of(self, scores)
 
 
-def _margins(metrics: Mapping[str, Metric], margin: float | Mapping[str, float]) -> dict[str, float]:
+def _margins(metrics: Mapping[str, Metric], margin: Margin) -> dict[str, float]:
     """The margins of the metrics that are measured and have one."""
+    if margin is None:
+        margin = {name: metric.error or 0.0 for name, metric in metrics.items()}
     wanted = margin if isinstance(margin, Mapping) else dict.fromkeys(metrics, margin)
     if not all(np.isfinite(value) and value >= 0 for value in wanted.values()):
         raise UsageError(f"a margin is a finite number, 0 or more, found {margin}")

@@ -41,7 +41,7 @@ class Relaxed:
         placed = self._placed(forward)
         self._set_modes()
         seeded = self.engine.seeded(self.setup.run.torch_seed("relaxed", call))
-        with seeded, frozen(self.module), batch_statistics_alone(self.module):
+        with seeded, frozen(self.module.parameters()), batch_statistics_alone(self.module.modules()):
             with self.engine.autocast():
                 outputs = self.module(batch.images, placed)
             _, losses = self.setup.agent.judge(outputs, batch.labels)
@@ -73,7 +73,7 @@ class Relaxed:
         data = self.setup.dataflow
         shape, batch_size = data.describe().image_shape, data.config.batch_size
         self._set_modes()
-        with frozen(self.module):
+        with frozen(self.module.parameters()):
             size = activation_bytes(self.module, self._placed(forward), shape, batch_size)
         candidates = max((len(item.active) for item in forward.values()), default=0)
         out.note(

@@ -40,6 +40,8 @@ class Search:
     constraints: Sequence[Constraint]
     max_evaluations: int
     checkpoint_minutes: float
+    margin: float | None = None
+    """Of measured costs, relative; None: what the table states."""
     learned: StrategyState | None = None
 
 
@@ -54,9 +56,9 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
     strategy: SearchStrategy = told.strategy.build()
     evaluator = _evaluator(told, inputs.supernet)
     costs = costs_of(inputs.space, lut)
-    feasible = FeasibleSet(costs, told.constraints)
+    feasible = FeasibleSet(costs, told.constraints, margin=told.margin)
     feasible.require()
-    data, run = _data(inputs), inputs.setup.run
+    data, run = _data(inputs, evaluator), inputs.setup.run
     if told.learned is not None:
         if data is not None:
             same_data(data, told.learned.header.data, "--generator")
@@ -74,8 +76,9 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
         state, facts_of_it = LearnedState(told.strategy.name, learned.state), {"strategy": told.strategy.name}
         run.save("generator", StrategyState(state, space=record, data=data, summary=facts_of_it | dict(learned.facts)))
     summary = _summary(costs, feasible, told.constraints, winner, score) | facts | dict(found)
+    spent = {"evaluations": problem.evaluated, "images": problem.images}
     choice = Choice(tuple(int(i) for i in winner))
-    return Architecture(choice, space=record, data=data, summary=summary | {"evaluations": problem.evaluated})
+    return Architecture(choice, space=record, data=data, summary=summary | spent)
 
 
 def _evaluator(told: Search, supernet: SupernetCheckpoint | None) -> Evaluator:
@@ -154,10 +157,10 @@ def _check_learned(strategy: Reference, learned: StrategyState) -> None:
         raise UsageError(what, hint=f"--search-strategy {learned.strategy}")
 
 
-def _data(inputs: EvaluatorInputs) -> DataRecord | None:
+def _data(inputs: EvaluatorInputs, evaluator: Evaluator) -> DataRecord | None:
     """The record of the data that scores come from; a supernet must have been trained on the same."""
     if inputs.supernet is None:
-        return None
+        return inputs.setup.dataflow.describe() if evaluator.needs_data else None
     record = inputs.setup.dataflow.describe()
     same_data(record, inputs.supernet.header.data, "--supernet")
     return record
@@ -171,6 +174,7 @@ def _summary(
         **({"accuracy": score.accuracy, "loss": score.loss} if score else {}),
         "costs": {name: costs.total(name, winner[None])[0].item() for name in costs.metrics},
         "constraints": [str(constraint) for constraint in constraints],
+        **({"margin": feasible.margins} if feasible.margins else {}),
         "feasible": float(count.lower) if count.lower == count.upper else [float(count.lower), float(count.upper)],
         "of": float(feasible.space.count),
     }

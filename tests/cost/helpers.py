@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nascli.cost.constraint import Constraint
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel, Factor, Metric
-from nascli.space import Archs, Decision, Space
+from nascli.space import Archs, Decision, Space, Unordered
 
 Table = Sequence[Sequence[int | float]]
 
@@ -49,6 +49,16 @@ def nested() -> CostModel:
     factors = Factor((0, 2), joint), Factor((1,), np.array([1, 2, 4])), Factor((3,), np.array([0, 1]))
     nest = Space("nested", (op, depth, width, tail), (3, 8, 8), 10)
     return CostModel(nest, {"macs": Metric("macs", "MAC", 10, factors, True)})
+
+
+def unordered() -> CostModel:
+    """Three alike decisions whose order does not matter, the last candidate empty, and one decision beside them."""
+    names = ("k3", "k5", "none")
+    alike = tuple(Decision(f"part_{i}", names) for i in range(3))
+    rule = Unordered(tuple(d.label for d in alike), empty=2, at_least=1)
+    of = Space("unordered", (*alike, Decision("tail", ("a", "b"))), (3, 8, 8), 10, unordered=(rule,))
+    costs = {"macs": [[4, 7, 0]] * 3 + [[1, 5]], "ms": [[0.9, 0.2, 0.0]] * 3 + [[0.55, 0.1]]}
+    return CostModel(of, {name: metric(name, table, exact=name == "macs") for name, table in costs.items()})
 
 
 def large(seed: int = 0) -> CostModel:

@@ -15,8 +15,10 @@ from nascli.errors import ConfigError
 from nascli.run import Run
 from nascli.space import Forward, Selection
 from nascli.supernet.base import Supernet
+from nascli.training_agent.classification import Classification
 from nascli.training_agent.relaxing import Relaxed
-from nascli.training_agent.scoring import PathView, calibrate
+from nascli.training_agent.scorer import Images, Scorer
+from nascli.training_agent.scoring import Replay
 from nascli.training_agent.settings import Engines
 from nascli.training_agent.streams import Stream
 from nascli.training_agent.updates import batch_statistics_alone
@@ -51,7 +53,7 @@ def by_hand(module: Supernet, forward: Forward, call: int) -> Tensor:
     stream = Stream(flow(), "arch", ENGINE, 0)
     stream.position = call
     batch = stream.next()
-    with batch_statistics_alone(module.train()):
+    with batch_statistics_alone(module.train().modules()):
         return cross_entropy(module(batch.images, forward), batch.labels)
 
 
@@ -87,9 +89,8 @@ def test_the_batch_depends_on_the_number_of_the_call_alone(tmp_path: Path, super
 def test_scoring_in_between_changes_nothing(tmp_path: Path, supernet: Supernet) -> None:
     source, one = relaxed(tmp_path, supernet), SPACE.forward(ARCH)
     before = source.loss(one, 1).item()
-    path = PathView(supernet, one)
-    calibrate(path, [next(flow().batches("train", train=False, device="cpu"))], ENGINE)
-    path.eval()
+    replays = (Replay(flow(), split, ENGINE, limit=None, seed=0) for split in ("train", "valid"))
+    assert Scorer(supernet, SPACE, Images(*replays), Classification(), ENGINE).score(np.array([ARCH]))[0].error is None
     assert source.loss(one, 1).item() == before
 
 

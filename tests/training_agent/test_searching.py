@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ from nascli.artifacts.supernet import SupernetCheckpoint, TrainedSupernet
 from nascli.component import Reference, resolve
 from nascli.cost.constraint import Constraint
 from nascli.cost.macs import Macs
+from nascli.cost.model import CostModel
 from nascli.cost.params import Params
 from nascli.cost.table import to_table
 from nascli.errors import ConfigError, Infeasible, Interrupted, Mismatch, UsageError
@@ -77,11 +79,11 @@ def search(
     evaluator: Reference | None = None,
     budget: int = 1000,
     lut: LookupTable | None = None,
+    margin: float | None = None,
 ) -> Architecture:
     space: SearchSpace = SPACE.build()
-    told = Search(
-        strategy or own(Listed), evaluator or benchmark(folder), [Constraint.parse(c) for c in constraints], budget, 1e6
-    )
+    bounds = [Constraint.parse(c) for c in constraints]
+    told = Search(strategy or own(Listed), evaluator or benchmark(folder), bounds, budget, 1e6, margin)
     inputs = EvaluatorInputs(space, setup(Run(folder / "arch.npy")), Engines(accelerator="cpu"), None)
     return run_search(inputs, record_of(SPACE, space.space), lut, told)
 
@@ -146,6 +148,21 @@ def test_costs_come_from_the_table_where_one_is_given(tmp_path: Path) -> None:
     assert list(search(tmp_path, lut=lut).header.summary["costs"]) == ["params"]
 
 
+@pytest.mark.parametrize(("margin", "kept"), [(None, 0.25), (0.5, 0.5), (0.0, 0.0)])
+def test_measured_costs_keep_the_margin_of_the_table_or_the_given_one(
+    tmp_path: Path, margin: float | None, kept: float
+) -> None:
+    space = SPACE.build()
+    macs = space.lookup_table([Macs()])["macs"]
+    latency = replace(macs, name="latency_ms", exact=False, error=0.25)
+    table = to_table(CostModel(space.space, {"macs": macs, "latency_ms": latency}))
+    totals = macs.total(np.array(ARCHS))
+    lut, bound = LookupTable(table, space=record_of(SPACE, space.space)), int(np.quantile(totals, 0.8))
+    summary = search(tmp_path, f"latency_ms<={bound}", "macs>=0", lut=lut, margin=margin).header.summary
+    assert summary.get("margin", {}) == ({"latency_ms": kept} if kept else {})
+    assert summary["evaluations"] == (totals * (1 + kept) <= bound).sum()
+
+
 def test_without_a_table_macs_and_params_are_counted() -> None:
     space = SPACE.build()
     arch = np.array([[1, 2, 3, 4, 0, 1]])
@@ -191,7 +208,7 @@ def learning(
 ) -> Architecture:
     evaluator = resolve("evaluator", {"use": "supernet", "calibration_images": 8})
     bound = [Constraint.parse(constraint)]
-    told = Search(resolve("search_strategy", strategy), evaluator, bound, 3, 1e6, learned)
+    told = Search(resolve("search_strategy", strategy), evaluator, bound, 3, 1e6, learned=learned)
     given = EvaluatorInputs(tiny(), setup(run or Run(folder / "arch.npy")), Engines(accelerator="cpu"), supernet)
     return run_search(given, record_of(REFERENCE, tiny().space), None, told)
 
