@@ -42,19 +42,19 @@ class Judged:
 
     def __init__(self, agent: Judge) -> None:
         self._agent = agent
-        self._scores: list[Tensor] = []
-        self._losses: list[Tensor] = []
+        self.scores: list[Tensor] = []
+        self.losses: list[Tensor] = []
 
     def add(self, outputs: Tensor, labels: Tensor) -> None:
         """One more batch."""
         scores, losses = self._agent.judge(outputs, labels)
-        self._scores.append(scores.cpu().double())
-        self._losses.append(losses.cpu().double())
+        self.scores.append(scores.cpu().double())
+        self.losses.append(losses.cpu().double())
 
     def score(self) -> Score:
         """The means over all images."""
-        images = sum(map(len, self._scores))
-        good, loss = (sum(part.sum().item() for part in parts) for parts in (self._scores, self._losses))
+        images = sum(map(len, self.scores))
+        good, loss = (sum(part.sum().item() for part in parts) for parts in (self.scores, self.losses))
         if not isfinite(loss):
             return Score(nan, nan, images, NOT_FINITE)
         return Score(good / images, loss / images, images)
@@ -63,4 +63,4 @@ class Judged:
         """Image by image."""
         import numpy as np
 
-        return Seen(np.concatenate(self._scores), np.concatenate(self._losses))
+        return Seen(np.concatenate(self.scores), np.concatenate(self.losses))
