@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from nascli.errors import UsageError
+from nascli.search_space.randomness import own_randomness
 from nascli.search_strategy.base import Score
 from nascli.space import Archs
 from nascli.training_agent.base import Evaluator, EvaluatorInputs
@@ -33,7 +34,8 @@ class SupernetEvaluator(Evaluator):
             raise UsageError("the evaluator 'supernet' needs --supernet", hint="nascli train-supernet -o supernet.pt")
         self._space, self._agent = inputs.space.space, inputs.setup.agent
         self._engine = inputs.engines.engine()
-        module = inputs.space.supernet()
+        with own_randomness():
+            module = inputs.space.supernet()
         module.load_state_dict(inputs.supernet.payload.state_dict)
         self._module: Any = self._engine.place(module)
         source, seed = inputs.setup.dataflow, inputs.setup.run.seed
