@@ -14,6 +14,7 @@ import numpy.typing as npt
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Indices: TypeAlias = npt.NDArray[np.int64]
 Draws: TypeAlias = npt.NDArray[np.uint32]
+Labels: TypeAlias = npt.NDArray[np.int64] | npt.NDArray[np.float32]
 
 
 def stream(seed: int, name: str, *counters: int) -> np.random.Generator:

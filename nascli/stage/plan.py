@@ -44,7 +44,7 @@ def plan(target: Stage, config: Config, inputs: Mapping[str, Artifact[Any] | Non
         if hasattr(told, "evaluator") and hasattr(told, "constraint"):
             rows |= _search(space, told, there)
         if hasattr(told, "dataflow"):
-            rows |= _data(space, told.dataflow, there)
+            rows |= _data(space, told, there)
     return rows | _output(path)
 
 
@@ -74,11 +74,11 @@ def _search(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) 
     return {"feasible": f"{number} architectures under {', '.join(told.constraint) or 'no bound'}"}
 
 
-def _data(space: SearchSpace, reference: Reference, inputs: Mapping[str, Artifact[Any]]) -> dict[str, str]:
+def _data(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) -> dict[str, str]:
     from nascli.training_agent.base import check_images
 
-    dataflow = reference.build()
-    check_images(space, dataflow)
+    dataflow = told.dataflow.build()
+    check_images(space, told.training_agent.build(), dataflow)
     record = dataflow.describe()
     for role, artifact in inputs.items():
         if isinstance(artifact, Architecture):

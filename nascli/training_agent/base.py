@@ -30,12 +30,28 @@ class Setup:
     dataflow: Dataflow
     run: Run
 
+    def __post_init__(self) -> None:
+        self.agent.attend(self.dataflow)
+
 
 class TrainingAgent(Component):
     """What is special to a task; the loops in `training_agent/loop.py` call it.
 
-    All methods are called once a batch, with tensors on the device.
+    `judge` and `imitate` are called once a batch, with tensors on the device. With `together`, images are judged by
+    comparing them: the images of a split are then judged in one call.
     """
+
+    together: ClassVar[bool] = False
+
+    def attend(self, dataflow: Dataflow) -> None:
+        """Look at the data set; called once, before all else. By default nothing is remembered."""
+
+    def outputs(self, classes: int) -> int | None:
+        """How many numbers the network gives for an image of data with so many classes; None where it is free.
+
+        The `classes` of a search space are the outputs of its networks.
+        """
+        return classes
 
     @abstractmethod
     def judge(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,13 +102,15 @@ class Evaluator(Component):
         """Scores of canonical architectures int64 (n, d); failures as `Score.error`, not as exceptions."""
 
 
-def check_images(space: SearchSpace, dataflow: Dataflow) -> None:
+def check_images(space: SearchSpace, agent: TrainingAgent, dataflow: Dataflow) -> None:
     """Raises UsageError unless the data has the shape and the classes that the space expects."""
     data = dataflow.describe()
     shape, classes = tuple(space.config.input_shape), space.config.classes
-    if tuple(data.image_shape) != shape or len(data.classes) != classes:
+    wanted = agent.outputs(len(data.classes))
+    if tuple(data.image_shape) != shape or wanted not in (None, classes):
         found = f"{list(data.image_shape)} and {len(data.classes)} classes"
+        also = f" and classes: {wanted}" if wanted is not None else ""
         raise UsageError(
             f"the search space expects images {list(shape)} and {classes} classes, '{data.name}' has {found}",
-            hint=f"set search_space.input_shape: {list(data.image_shape)} and classes: {len(data.classes)}",
+            hint=f"set search_space.input_shape: {list(data.image_shape)}{also}",
         )

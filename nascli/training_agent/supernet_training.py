@@ -52,13 +52,13 @@ def train_supernet(
     feasible = FeasibleSet(costs_of(space, plan.lut), plan.constraints)
     feasible.require()
     strategy.setup(space.space, feasible.model, feasible)
-    check_images(space, setup.dataflow)
+    check_images(space, setup.agent, setup.dataflow)
     with Engine("cpu").seeded(setup.run.torch_seed("init")):
         module = space.supernet()
         strategy.bind(module)
     panel = Panel(feasible, setup, plan.panel, options.engine()) if plan.panel else None
     teacher = plan.teacher.network(setup) if plan.teacher else None
-    trainer = Trainer(module, strategy, setup, options, teacher=teacher, panel=panel)
+    trainer = Trainer(module, strategy, setup, options, teacher=teacher, panel=panel, outputs=space.config.classes)
     if strategy.is_mixture:
         _state_memory(trainer)
     summary = trainer.fit()
