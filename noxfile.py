@@ -63,6 +63,12 @@ def package(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_scoring(session: nox.Session) -> None:
+    """By hand, on a quiet machine: what each measure saves in scoring recorded populations."""
+    python(session, "-m", "tests.benchmarks.scoring", *session.posargs)
+
+
+@nox.session
 def kills(session: nox.Session) -> None:
     """By hand: stages killed with SIGKILL again and again end bit for bit as uninterrupted ones."""
     python(session, "tests/campaigns/kills.py", *session.posargs)

@@ -85,21 +85,33 @@ class Evaluator(Component):
     """Gives architectures their scores.
 
     `prepare` is called once, before anything is scored and after the constraint was checked; `evaluate` is called
-    with at most `chunk` architectures at a time, between which a search can be interrupted. The same
-    architecture must get the same score whatever was scored before.
+    group by group, between which scores are safe and a search can be interrupted. The same architecture must get the
+    same score whatever was scored before; an evaluator that compares the architectures of a group says so.
+    `needs_data` says that images are looked at without a supernet.
     """
 
     offers: ClassVar[frozenset[Need]] = frozenset({"score"})
     needs_supernet: ClassVar[bool] = False
+    needs_data: ClassVar[bool] = False
     chunk: ClassVar[int] = 1
 
     @abstractmethod
     def prepare(self, inputs: EvaluatorInputs) -> Mapping[str, Any]:
         """Load what scoring needs; facts worth remembering in the result's header are returned."""
 
+    def groups(self, archs: Archs) -> list[list[int]]:
+        """The positions of canonical architectures int64 (n, d) that are best scored in one call, each once.
+
+        By default `chunk` at a time. It must depend on the architectures alone.
+        """
+        return [list(range(i, min(i + self.chunk, len(archs)))) for i in range(0, len(archs), self.chunk)]
+
     @abstractmethod
     def evaluate(self, archs: Archs) -> list[Score]:
-        """Scores of canonical architectures int64 (n, d); failures as `Score.error`, not as exceptions."""
+        """Scores of canonical architectures int64 (n, d); failures as `Score.error`, not as exceptions.
+
+        What takes long may call `run.stop_if_asked()` now and then: what was scored in earlier calls is kept.
+        """
 
 
 def check_images(space: SearchSpace, agent: TrainingAgent, dataflow: Dataflow) -> None:

@@ -13,7 +13,7 @@ from nascli.artifacts.history import History, Trials
 from nascli.console import Bar
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel
-from nascli.errors import ArtifactError, BudgetSpent, RunFailed, UsageError
+from nascli.errors import ArtifactError, BudgetSpent, Interrupted, RunFailed, UsageError
 from nascli.run import Run
 from nascli.search_strategy.base import Score
 from nascli.space import Archs, Forward, Space, compact
@@ -73,6 +73,11 @@ class Problem:
         """Distinct architectures scored so far."""
         return len(self._scores)
 
+    @property
+    def images(self) -> int:
+        """Images looked at for all scores, on the validation split."""
+        return sum(score.images for score in self._scores.values())
+
     def score(self, archs: Archs) -> list[Score]:
         """Scores of architectures (n, d), cached by canonical architecture.
 
@@ -83,9 +88,9 @@ class Problem:
         canonical = self.checked(archs)
         keys = [arch.tobytes() for arch in canonical]
         new = {key: arch for key, arch in zip(keys, canonical, strict=True) if key not in self._scores}
-        affordable = list(new.values())[: max(0, self.remaining)]
-        for chunk in _chunks(affordable, self._evaluator.chunk):
-            self._evaluate(np.array(chunk))
+        affordable = np.array(list(new.values())[: max(0, self.remaining)])
+        for rows in self._evaluator.groups(affordable) if len(affordable) else ():
+            self._evaluate(affordable[rows])
         if len(affordable) < len(new):
             raise BudgetSpent
         return [self._scores[key] for key in keys]
@@ -114,7 +119,7 @@ class Problem:
     def _evaluate(self, archs: Archs) -> None:
         keys = [arch.tobytes() for arch in archs]
         known = [self._replay[key] for key in keys if key in self._replay]
-        scores = known if len(known) == len(keys) else self._evaluator.evaluate(archs)
+        scores = known if len(known) == len(keys) else self._scores_of(archs)
         self._scores |= dict(zip(keys, scores, strict=True))
         if self.bar is not None:
             best = max((s.accuracy for s in self._scores.values() if s.error is None), default=float("nan"))
@@ -124,6 +129,13 @@ class Problem:
             if self._run.checkpoint_due(self._budget.checkpoint_minutes):
                 self._run.checkpoint(self.history())
         self._run.stop_if_asked()
+
+    def _scores_of(self, archs: Archs) -> list[Score]:
+        try:
+            return self._evaluator.evaluate(archs)
+        except Interrupted:
+            self._run.checkpoint(self.history())
+            raise
 
     def order(self, archs: Archs, scores: Sequence[Score]) -> npt.NDArray[np.int64]:
         """Positions from best to worst: accuracy, then loss, then cost, then lexicographic; failed ones last.
@@ -160,7 +172,11 @@ class Problem:
             {name: self.costs.total(name, archs) for name in self.costs.metrics},
             {row: s.error for row, s in enumerate(scores) if s.error is not None},
         )
-        summary = {"evaluations": len(scores), "constraints": [str(c) for c in self.feasible.constraints]}
+        summary = {
+            "evaluations": len(scores),
+            "images": self.images,
+            "constraints": [str(c) for c in self.feasible.constraints],
+        }
         return History(trials, space=self._record, data=self.data, summary=summary)
 
     def relaxed_loss(self, forward: Forward) -> Tensor:
@@ -179,7 +195,3 @@ class Problem:
         columns = zip(trials.accuracy.tolist(), trials.loss.tolist(), trials.images.tolist(), strict=True)
         scores = [Score(*values, trials.errors.get(row)) for row, values in enumerate(columns)]
         return {arch.tobytes(): score for arch, score in zip(trials.archs, scores, strict=True)}
-
-
-def _chunks(items: Sequence[Archs], size: int) -> list[Sequence[Archs]]:
-    return [items[i : i + size] for i in range(0, len(items), size)]

@@ -51,7 +51,7 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
     costs = costs_of(inputs.space, lut)
     feasible = FeasibleSet(costs, told.constraints)
     feasible.require()
-    data, run = _data(inputs), inputs.setup.run
+    data, run = _data(inputs, evaluator), inputs.setup.run
     facts = dict(evaluator.prepare(inputs))
     run.resumable = True
     run.facts |= {"data": data.fingerprint if data else None, **facts}
@@ -61,8 +61,9 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
         winner, score = _search(strategy, problem, run)
     run.save("history", problem.history())
     summary = _summary(costs, feasible, told.constraints, winner, score) | facts
+    spent = {"evaluations": problem.evaluated, "images": problem.images}
     choice = Choice(tuple(int(i) for i in winner))
-    return Architecture(choice, space=record, data=data, summary=summary | {"evaluations": problem.evaluated})
+    return Architecture(choice, space=record, data=data, summary=summary | spent)
 
 
 def _search(strategy: SearchStrategy, problem: Problem, run: Run) -> tuple[Archs, Score | None]:
@@ -95,10 +96,10 @@ def check_parts(strategy: Reference, evaluator: Reference, supernet: SupernetChe
         raise UsageError(f"the evaluator '{evaluator.use}' needs --supernet", hint=hint)
 
 
-def _data(inputs: EvaluatorInputs) -> DataRecord | None:
+def _data(inputs: EvaluatorInputs, evaluator: Evaluator) -> DataRecord | None:
     """The record of the data that scores come from; a supernet must have been trained on the same."""
     if inputs.supernet is None:
-        return None
+        return inputs.setup.dataflow.describe() if evaluator.needs_data else None
     record = inputs.setup.dataflow.describe()
     same_data(record, inputs.supernet.header.data, "--supernet")
     return record

@@ -13,6 +13,7 @@ from nascli.search_strategy.base import Score, SearchStrategy
 from nascli.search_strategy.evolution import Evolution
 from nascli.search_strategy.random import Random
 from nascli.space import Archs
+from nascli.training_agent.problem import Problem
 from tests.cost.helpers import chain, nested
 from tests.search_strategy.helpers import Budget, Formulaic, Toy, additive, toy
 
@@ -108,6 +109,12 @@ def test_a_failed_score_is_kept_and_costs_an_evaluation(tmp_path: Path) -> None:
     assert problem.remaining == 98
     assert problem.best() == (pytest.approx([0, 0]), Score(0.1, 2.0, 5))
     assert problem.history().payload.errors == {0: "broken"}
+
+
+def test_a_history_says_how_many_images_its_scores_are_of(tmp_path: Path) -> None:
+    problem = toy(tmp_path, TABLES).problem()
+    problem.score(archs([0, 0], [1, 1], [0, 0]))
+    assert problem.history().header.summary["images"] == problem.images == 20
 
 
 def test_a_search_in_which_everything_failed_says_why(tmp_path: Path) -> None:
@@ -238,3 +245,54 @@ def test_no_checkpoint_is_written_before_its_time(tmp_path: Path) -> None:
     parts = toy(tmp_path, TABLES)
     parts.problem().score(archs([1, 0]))
     assert not (tmp_path / "arch.npy.run/last.h5").exists()
+
+
+class Backwards(Formulaic):
+    """Takes two at a time, the last first; is asked to stop within a group when it meets an architecture."""
+
+    fatal: tuple[int, ...] = ()
+
+    def groups(self, archs: Archs) -> list[list[int]]:
+        rows = list(range(len(archs)))[::-1]
+        return [rows[i : i + 2] for i in range(0, len(rows), 2)]
+
+    def evaluate(self, archs: Archs) -> list[Score]:
+        if self.fatal in map(tuple, archs.tolist()):
+            raise Interrupted("now")
+        return super().evaluate(archs)
+
+
+def grouped(folder: Path, *, resume: bool = False, fatal: tuple[int, ...] = ()) -> tuple[Problem, Backwards]:
+    parts = toy(folder, TABLES)
+    problem, made = parts.problem(resume=resume), Backwards()
+    made.formula, made.seen, made.fatal = parts.formula, [], fatal
+    problem._evaluator = made
+    return problem, made
+
+
+def test_an_evaluator_says_what_is_scored_together(tmp_path: Path) -> None:
+    problem, evaluator = grouped(tmp_path)
+    found = problem.score(archs([0, 0], [1, 1], [2, 2]))
+    assert evaluator.seen == [(2, 2), (1, 1), (0, 0)]
+    assert [score.accuracy for score in found] == [1 / 14, 5 / 14, 1.0]
+
+
+def test_an_evaluator_that_stops_within_a_group_loses_that_group_alone(tmp_path: Path) -> None:
+    problem, evaluator = grouped(tmp_path, fatal=(0, 0))
+    with pytest.raises(Interrupted):
+        problem.score(archs([0, 0], [1, 1], [2, 2]))
+    assert evaluator.seen == [(2, 2), (1, 1)]
+    resumed, again = grouped(tmp_path, resume=True)
+    resumed.score(archs([0, 0], [1, 1], [2, 2]))
+    assert again.seen == [(0, 0)]
+    whole, _ = grouped(tmp_path / "whole")
+    whole.score(archs([0, 0], [1, 1], [2, 2]))
+    assert resumed.history().sealed().header.digest == whole.history().sealed().header.digest
+
+
+def test_by_default_groups_are_chunks(tmp_path: Path) -> None:
+    class Two(Formulaic):
+        chunk = 2
+
+    assert Two().groups(np.zeros((5, 2), dtype=np.int64)) == [[0, 1], [2, 3], [4]]
+    assert Formulaic().groups(np.zeros((2, 2), dtype=np.int64)) == [[0], [1]]
