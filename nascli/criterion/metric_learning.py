@@ -43,7 +43,7 @@ def library(criterion: str) -> Any:
     """
     try:
         import pytorch_metric_learning.losses
-        import pytorch_metric_learning.miners  # noqa: F401 (both are reached through the package)
+        import pytorch_metric_learning.miners
     except ImportError as error:
         hint = "pip install 'nascli[face]'"
         raise UsageError(f"the criterion '{criterion}' needs an extra", why=str(error), hint=hint) from None

@@ -54,7 +54,9 @@ class Faces(Identities, ImageFolder):
         if part == "valid":
             folders = self._valid or self._train
             return self._pictures(folders, held, [*self._known]) if held else None
-        return self._pictures(self._train, [name for name in self._train.names if name not in set(held)], [*self._known])
+        return self._pictures(
+            self._train, [name for name in self._train.names if name not in set(held)], [*self._known]
+        )
 
     @cached_property
     def _valid(self) -> ClassFolders | None:

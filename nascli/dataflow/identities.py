@@ -41,7 +41,7 @@ class Identities(Dataflow):
     def held_out(self, n: int) -> Indices:
         """The identities out of `n` that validate, ascending; at least two stay on either side where there are four."""
         wanted = round(self.config.valid_share * n)
-        if 0 < self.config.valid_share:
+        if self.config.valid_share > 0:
             wanted = min(max(wanted, 2), max(n - 2, 0))
         drawn: Indices = np.sort(stream(self.config.split_seed, "identities").permutation(n)[:wanted])
         return drawn

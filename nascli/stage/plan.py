@@ -12,7 +12,6 @@ from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.base import Artifact, same_data
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.artifacts.supernet import SupernetCheckpoint
-from nascli.component import Reference
 from nascli.config import Config
 from nascli.console import show
 from nascli.errors import RunFailed

@@ -118,7 +118,7 @@ class Scorer:
     def score(self, archs: Archs) -> list[Score]:
         """Scores of architectures (n, d), all in one tree."""
         self._supernet.eval()
-        judged = [Judged() for _ in archs]
+        judged = [Judged(self.agent) for _ in archs]
         with self._without_gradient():
             trees = self._calibrated(grow(self.pieces, archs))
             self._judge(trees, self.images.validation, judged)
@@ -129,7 +129,7 @@ class Scorer:
 
         The validation images come in an order that was drawn.
         """
-        judged, running = [Judged() for _ in archs], set(range(len(archs)))
+        judged, running = [Judged(self.agent) for _ in archs], set(range(len(archs)))
         batches = self.images.validation.n_batches
         with self._without_gradient():
             forest = [self._calibrated(grow(self.pieces, archs, rows)) for rows in self.groups(archs)]
@@ -174,7 +174,7 @@ class Scorer:
             for rows, outputs in self._walk(trees.roots, chunk, training=False, running=running):
                 for row in rows:
                     for output, batch in zip(outputs, chunk, strict=True):
-                        judged[row].add(output, batch, self.agent)
+                        judged[row].add(output, batch)
 
     def _walk(
         self, roots: Iterable[Node], batches: Sequence[Batch], *, training: bool, running: set[int] | None = None

@@ -41,7 +41,7 @@ class TrainEvaluator(Evaluator):
         """Look at the data; nothing is trained yet."""
         from nascli.training_agent.scoring import Replay
 
-        check_images(inputs.space, inputs.setup.dataflow)
+        check_images(inputs.space, inputs.setup.agent, inputs.setup.dataflow)
         self._inputs, recipe = inputs, {name: getattr(self.config, name) for name in Recipe.model_fields}
         where = {name: getattr(inputs.engines, name) for name in Engines.model_fields}
         self._training = Training(**recipe, **where)
