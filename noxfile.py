@@ -96,3 +96,9 @@ def spaces(session: nox.Session) -> None:
 def strategies(session: nox.Session) -> None:
     """By hand: a few steps with every training strategy on several kinds of spaces."""
     python(session, "tests/campaigns/strategies.py", *session.posargs)
+
+
+@nox.session
+def constraints(session: nox.Session) -> None:
+    """By hand: searches under twelve constraints, from very tight to none, with every strategy."""
+    python(session, "tests/campaigns/constraints.py", *session.posargs)

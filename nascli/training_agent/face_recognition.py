@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -10,12 +10,13 @@ from pydantic import Field
 
 from nascli.dataflow.base import Dataflow
 from nascli.dataflow.identities import Identities
-from nascli.training_agent.base import TrainingAgent
+from nascli.training_agent.base import TrainingAgent, check_images
+from nascli.training_agent.judging import Account
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-ROWS = 1024  # of the matrix of cosines at a time
+    from nascli.search_space.base import SearchSpace
 
 
 class FaceRecognition(TrainingAgent):
@@ -34,19 +35,21 @@ class FaceRecognition(TrainingAgent):
         far: tuple[float, ...] = Field((0.1, 0.01, 0.001), description="false acceptance rates that are reported")
 
     config: Config
-    together: ClassVar[bool] = True
+    conventions: ClassVar[Mapping[str, str]] = {
+        "accuracy": "share of pairs judged rightly, by a threshold from the other folds",
+        "tar_at_far": "share of true pairs accepted where at most so many false ones are",
+    }
 
-    def __init__(self, config: Config | None = None) -> None:
-        super().__init__(config)
-        self._dataflow: Dataflow | None = None
+    def check(self, space: SearchSpace, dataflow: Dataflow) -> None:
+        """Any number of outputs will do: it is the size of the embedding."""
+        check_images(space, dataflow, outputs_are_classes=False)
+        self._named = dataflow.pairs() if isinstance(dataflow, Identities) else None
 
-    def attend(self, dataflow: Dataflow) -> None:
-        """Remember who may name the test pairs."""
-        self._dataflow = dataflow
+    def judged(self) -> Account:
+        """All images are compared with each other."""
+        from nascli.training_agent.comparing import Compared
 
-    def outputs(self, classes: int) -> int | None:
-        """Any: the size of the embedding."""
-        return None
+        return Compared(self)
 
     def judge(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """How well the cosines to the other images tell those of the same identity from the rest, image by image.
@@ -55,13 +58,9 @@ class FaceRecognition(TrainingAgent):
         than one of another; a half where there is nothing to compare. The loss is 1 - the mean cosine to its own
         + the mean cosine to the others, 0 to 3.
         """
-        import torch
+        from nascli.training_agent.comparing import compared
 
-        unit = torch.nn.functional.normalize(outputs.float(), dim=1)
-        places = torch.arange(len(labels), device=labels.device)
-        parts = [_probes(unit, labels, rows) for rows in places.split(ROWS)]
-        scores, losses = (torch.cat(part) for part in zip(*parts, strict=True))
-        return scores, losses
+        return compared(outputs, labels)
 
     def imitate(self, outputs: Tensor, teacher: Tensor) -> Tensor:
         """1 - the mean cosine between the embeddings of both."""
@@ -74,29 +73,10 @@ class FaceRecognition(TrainingAgent):
         from nascli.training_agent.verification import drawn_pairs, similarities, verification
 
         embeddings, identities = outputs.double().numpy(), labels.numpy()
-        named = self._dataflow.pairs() if isinstance(self._dataflow, Identities) else None
+        named = self._named
         rng = np.random.default_rng(self.config.pairs_seed)
         pairs = drawn_pairs(identities, self.config.pairs, rng) if named is None else named
         cosines = similarities(embeddings, pairs)
         found = verification(cosines, pairs, identities, self.config.folds, self.config.far)
         counts = {"images": len(identities), "identities": len(np.unique(identities))}
         return {**counts, "pairs_from": "drawn" if named is None else "file", **found}
-
-
-def _probes(unit: Tensor, labels: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Score and loss of some images as probes among all."""
-    import torch
-
-    cosines = unit[rows] @ unit.T
-    same = labels[rows, None] == labels
-    itself = torch.zeros_like(same).scatter_(1, rows[:, None], value=True)
-    own, others = same & ~itself, ~same
-    below = cosines.masked_fill(itself, -2.0)  # its own cosine ranks first and counts for nothing
-    ranked = below.sort(dim=1).values.contiguous()
-    ranks = (torch.searchsorted(ranked, below) + torch.searchsorted(ranked, below, right=True) + 1) / 2 - 1
-    n_own, n_others = own.sum(1), others.sum(1)
-    pairs = (n_own * n_others).clamp_min(1)
-    area = ((ranks * own).sum(1) - n_own * (n_own + 1) / 2) / pairs
-    near = (cosines * own).sum(1) / n_own.clamp_min(1)
-    far = (cosines * others).sum(1) / n_others.clamp_min(1)
-    return torch.where((n_own > 0) & (n_others > 0), area, 0.5), 1 - near + far

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import torch
@@ -13,10 +12,8 @@ from nascli.dataflow.base import Batch, Dataflow
 from nascli.engine import Engine
 from nascli.search_strategy.base import Score
 from nascli.training_agent.base import TrainingAgent
-from nascli.training_agent.racing import Seen
 
 KEEP_BYTES = 2**30
-NOT_FINITE = "the loss is not finite"
 
 
 class Replay:
@@ -85,58 +82,15 @@ def in_chunks(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
         yield chunk
 
 
-class Judged:
-    """Scores and losses of the images that were seen.
-
-    They are judged batch by batch, or by an agent that compares them all together when the scores are asked for.
-    """
-
-    def __init__(self, agent: TrainingAgent) -> None:
-        self.agent = agent
-        self._parts: list[tuple[Tensor, Tensor]] = []  # scores and losses, or outputs and labels
-
-    def add(self, outputs: Tensor, batch: Batch) -> None:
-        """One more batch."""
-        seen = outputs, batch.labels
-        self._parts.append(seen if self.agent.together else self._judge(*seen))
-
-    def _judge(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        scores, losses = self.agent.judge(outputs, labels)
-        return scores.cpu().double(), losses.cpu().double()
-
-    @property
-    def _judged(self) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
-        """Scores and losses, in parts."""
-        first, second = zip(*self._parts, strict=True)
-        if not self.agent.together:
-            return first, second
-        scores, losses = self._judge(torch.cat(first), torch.cat(second))
-        return [scores], [losses]
-
-    def score(self) -> Score:
-        """The means; a loss that is not finite is an error."""
-        scores, losses = self._judged
-        images = sum(map(len, scores))
-        good, loss = (sum(part.sum().item() for part in parts) for parts in (scores, losses))
-        if not math.isfinite(loss):
-            return Score(math.nan, math.nan, images, NOT_FINITE)
-        return Score(good / images, loss / images, images)
-
-    def seen(self) -> Seen:
-        """The same image by image."""
-        scores, losses = self._judged
-        return Seen(torch.cat([*scores]).numpy(), torch.cat([*losses]).numpy())
-
-
 @torch.inference_mode()
 def score(model: nn.Module, batches: Iterable[Batch], agent: TrainingAgent, engine: Engine) -> Score:
-    """The mean score and loss of a model in evaluation mode; a non-finite loss is an error."""
+    """What the agent judges of a model in evaluation mode."""
     model.eval()
-    judged = Judged(agent)
+    judged = agent.judged()
     for (batch,) in in_chunks(batches, 1):
         with engine.autocast():
             outputs = model(batch.images)
-        judged.add(outputs, batch)
+        judged.add(outputs, batch.labels)
     return judged.score()
 
 
