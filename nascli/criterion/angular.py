@@ -47,9 +47,7 @@ class ArcFace(_Angular):
     class Config(_Angular.Config):
         """Options of ArcFace."""
 
-        margin: float = Field(
-            0.3, ge=0, lt=1.5707963, description="added to the right angle; radians, 0.5 in the paper"
-        )
+        margin: float = Field(0.3, ge=0, lt=1.5707963, description="added to the right angle; radians; paper: 0.5")
 
     config: Config
 

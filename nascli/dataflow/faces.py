@@ -13,7 +13,7 @@ from pydantic import Field
 from nascli.dataflow.base import RUN_OPTION
 from nascli.dataflow.class_folders import ClassFolders
 from nascli.dataflow.identities import Identities, Pairs
-from nascli.dataflow.image_folder import ImageFolder
+from nascli.dataflow.image_folder import ImageFolder, PictureAugment
 from nascli.dataflow.sources import Part, Source
 from nascli.errors import ConfigError
 
@@ -34,6 +34,7 @@ class Faces(Identities, ImageFolder):
         pairs: Path | None = Field(
             None, strict=False, description="file of the test pairs; null: drawn by seed", json_schema_extra=RUN_OPTION
         )
+        augment: PictureAugment = PictureAugment()
 
     config: Config
 

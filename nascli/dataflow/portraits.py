@@ -16,7 +16,7 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Look:
-    """What stays the same in all pictures of an identity: places and sizes in units of half a picture, colours 0 to 1."""
+    """What all pictures of an identity have alike: places and sizes in units of half a picture, colours 0 to 1."""
 
     width: float
     height: float

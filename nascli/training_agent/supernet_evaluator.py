@@ -68,9 +68,6 @@ class SupernetEvaluator(Evaluator):
         if inputs.supernet is None:
             raise UsageError("the evaluator 'supernet' needs --supernet", hint="nascli train-supernet -o supernet.pt")
         config, setup, engine = self.config, inputs.setup, inputs.engines.engine()
-        if config.racing.risk and setup.agent.together:
-            why = "this task judges images by comparing them: there is no score of a part of them"
-            raise UsageError("racing is not for this training agent", why=why, hint="set evaluator.racing.risk: 0")
         module = inputs.space.supernet()
         module.load_state_dict(inputs.supernet.payload.state_dict)
         placed: Any = engine.place(module)
