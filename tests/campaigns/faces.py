@@ -73,7 +73,7 @@ def main() -> int:
     options = parser.parse_args()
     pixels, worse = raw(), 0
     print(
-        f"{'criterion':10} {'seed':>4} {'AUC':>6} {'95 % interval':>16} {'accuracy':>9} {'EER':>6} {'TAR@0.01':>9}  MACs"
+        f"{'criterion':10} {'seed':>4} {'AUC':>6} {'95 % interval':>16} {'accuracy':>9} {'EER':>6} {'TAR@.01':>9}  MACs"
     )
     rows = [("raw pixels", "", pixels)]
     with tempfile.TemporaryDirectory() as temporary:
