@@ -108,3 +108,9 @@ def strategies(session: nox.Session) -> None:
 def constraints(session: nox.Session) -> None:
     """By hand: searches under twelve constraints, from very tight to none, with every strategy."""
     python(session, "tests/campaigns/constraints.py", *session.posargs)
+
+
+@nox.session
+def faces(session: nox.Session) -> None:
+    """By hand: face recognition end to end on generated faces, angular and triplet criteria, several seeds."""
+    python(session, "tests/campaigns/faces.py", *session.posargs)
