@@ -90,3 +90,9 @@ def spaces(session: nox.Session) -> None:
 def strategies(session: nox.Session) -> None:
     """By hand: a few steps with every training strategy on several kinds of spaces."""
     python(session, "tests/campaigns/strategies.py", *session.posargs)
+
+
+@nox.session
+def fidelity(session: nox.Session) -> None:
+    """By hand: how well supernets rank a small space whose truth is known; the tables of docs/fidelity.md."""
+    python(session, "tests/campaigns/fidelity.py", *session.posargs)
