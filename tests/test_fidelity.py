@@ -34,6 +34,7 @@ from tests.campaigns.fidelity_truth import (
     table_of,
     train_alone,
 )
+from tests.conftest import ROOT
 
 SMALL = """
 search_space:
@@ -132,7 +133,8 @@ def test_an_architecture_trained_alone_today_is_like_the_table_says(found: Findi
     assert abs(100 * one.accuracy - found.table[one.arch]["mean_acc"]) < 5
 
 
-def test_searches_run_on_the_table(found: Findings) -> None:
+def test_searches_run_on_the_table(found: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
     config = settings_of(search)
     evaluator: TableEvaluator = config.evaluator.build()
     evaluator.prepare(EvaluatorInputs(None, None, config, None))  # type: ignore[arg-type]

@@ -145,11 +145,11 @@ def bootstrap(
     found: dict[str, list[float]] = {name: [] for name in predictors}
     for _ in range(resamples):
         rows = rng.integers(len(truth), size=len(truth))
-        columns = list(map(int, rng.integers(truth.shape[1], size=truth.shape[1])))
+        columns = rng.integers(truth.shape[1], size=(truth.shape[1],)).tolist()
         for name, predictor in predictors.items():
             n = predictor.values.shape[1]
             drawn = Predictor(predictor.values[rows], predictor.own_seeds)
-            seeds = list(map(int, rng.integers(n, size=n)))
+            seeds = rng.integers(n, size=(n,)).tolist()
             pairs = drawn.pairs(truth[rows], columns, seeds)
             found[name].append(float(np.mean([statistic(*pair) for pair in pairs])))
     return {name: np.array(values) for name, values in found.items()}
