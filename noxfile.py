@@ -63,6 +63,12 @@ def package(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_scoring(session: nox.Session) -> None:
+    """By hand, on a quiet machine: what each measure saves in scoring recorded populations."""
+    python(session, "-m", "tests.benchmarks.scoring", *session.posargs)
+
+
+@nox.session
 def kills(session: nox.Session) -> None:
     """By hand: stages killed with SIGKILL again and again end bit for bit as uninterrupted ones."""
     python(session, "tests/campaigns/kills.py", *session.posargs)
@@ -96,3 +102,9 @@ def strategies(session: nox.Session) -> None:
 def fidelity(session: nox.Session) -> None:
     """By hand: how well supernets rank a small space whose truth is known; the tables of docs/fidelity.md."""
     python(session, "tests/campaigns/fidelity.py", *session.posargs)
+
+
+@nox.session
+def constraints(session: nox.Session) -> None:
+    """By hand: searches under twelve constraints, from very tight to none, with every strategy."""
+    python(session, "tests/campaigns/constraints.py", *session.posargs)

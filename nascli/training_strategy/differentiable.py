@@ -34,7 +34,7 @@ class Differentiable(TrainingStrategy):
     The sampled forms run one path (`gdas`) or two (`proxyless`) in an architecture step, and one freshly drawn path
     in a weight step; the mixtures (`softmax`, `gumbel_softmax`, `sum`) run all candidates in both. `proxyless` is the
     default: where BatchNorm follows, the scale of an output changes nothing, which leaves one path alone little to
-    learn from, and two paths follow the gradient of the expected loss. The papers stand in `mixtures.py`.
+    learn from, and two paths follow the gradient of the expected loss. The papers stand in `supernet/mixtures.py`.
     """
 
     class Config(TrainingStrategy.Config):
@@ -107,14 +107,14 @@ class Differentiable(TrainingStrategy):
         return float(start * (end / start) ** min(share, 1.0))
 
     def _mixed(self, step: int, generator: torch.Generator) -> Forward:
-        from nascli.training_strategy.mixtures import MIXTURES, SAMPLED, gumbel
+        from nascli.supernet.mixtures import MIXTURES, SAMPLED, gumbel
 
         alphas = list(self._alphas.values())
         form = (MIXTURES if self.is_mixture else SAMPLED)[self.config.mixture]
         return form(self.space, alphas, gumbel(alphas, generator), self.temperature(step))
 
     def _path(self, generator: torch.Generator) -> Forward:
-        from nascli.training_strategy.mixtures import drawn_path, gumbel
+        from nascli.supernet.mixtures import drawn_path, gumbel
 
         alphas = list(self._alphas.values())
         return self.space.forward(drawn_path(self.space, alphas, gumbel(alphas, generator)))

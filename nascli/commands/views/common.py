@@ -63,7 +63,9 @@ def header_table(facts: Mapping[str, Any]) -> View:
         if record:
             rows.append([name, f"{record['name']} ({record['fingerprint'][:12]})"])
     rows += [[f"from --{role}", digest[:12]] for role, digest in facts["inputs"].items()]
-    rows += [[key, value] for key, value in flat(facts["summary"]) if not key.startswith(("metrics.", "panel"))]
+    rows += [
+        [key, value] for key, value in flat(facts["summary"]) if not key.startswith(("metrics.", "panel", "curve."))
+    ]
     rows.append(["made", facts["provenance"].get("created")])
     shown: list[list[object]] = [[key, show(value)] for key, value in rows if value is not None]
     return f"{facts['kind']} of nascli {facts['nascli_version']}", ["", "value"], shown
