@@ -105,6 +105,12 @@ def strategies(session: nox.Session) -> None:
 
 
 @nox.session
+def fidelity(session: nox.Session) -> None:
+    """By hand: how well supernets rank a small space whose truth is known; the tables of docs/fidelity.md."""
+    python(session, "tests/campaigns/fidelity.py", *session.posargs)
+
+
+@nox.session
 def constraints(session: nox.Session) -> None:
     """By hand: searches under twelve constraints, from very tight to none, with every strategy."""
     python(session, "tests/campaigns/constraints.py", *session.posargs)
