@@ -37,14 +37,17 @@ from tests.training_agent.helpers import scored_alone
 
 ENGINE, AGENT = Engine("cpu"), Classification()
 IMAGES = 256
-NOTHING: dict[str, Any] = {"inference": False, "fold": False, "prefix_tree": "off"}
+SWITCHES = ("inference", "overwrite", "fold", "small")
+NOTHING: dict[str, Any] = {**dict.fromkeys(SWITCHES, False), "prefix_tree": "off"}
 ALONE: dict[str, dict[str, Any]] = {
     "inference mode": {"inference": True},
     "channels_last": {"channels_last": True},
+    "overwriting": {"overwrite": True},
     "folding": {"fold": True},
+    "32 at a time": {"small": True},
     "prefix tree": {"prefix_tree": "on"},
 }
-TOGETHER = {"channels_last": True, "inference": True, "fold": True, "prefix_tree": "auto"}
+TOGETHER = {"channels_last": True, **dict.fromkeys(SWITCHES, True), "prefix_tree": "auto"}
 WHOLE = ("prefix tree", "together")
 Way = Callable[[Archs], list[Score]]
 

@@ -58,6 +58,7 @@ BLOCKS: dict[str, dict[str, Any]] = {
     "max_pool": {"kernel": 3},
     "zero": {},
 }
+ON_EMBEDDINGS = {"angular_softmax", "arcface", "cosface", "triplet"}
 FIXED = {"global_average", "global_depthwise", "classifier"}  # no candidates
 SAME = {"depthwise", "zero", "avg_pool", "max_pool"}  # cannot change the number of channels
 
@@ -136,6 +137,7 @@ class TestCriteria(CriterionContract):
     @pytest.fixture(autouse=True, params=sorted(installed("criterion")))
     def named(self, request: pytest.FixtureRequest) -> None:
         self.name = request.param
+        self.mixes, self.is_mean = self.name not in ON_EMBEDDINGS, self.name != "triplet"
 
     def make(self) -> Any:
         return resolve("criterion", self.name).build()
