@@ -38,11 +38,11 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """The quickstart and spaces of one's own, as their users run them."""
+    """The quickstart, spaces of one's own and tasks of one's own, as their users run them."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         env = {**os.environ, "PATH": path, "VIRTUAL_ENV": sys.prefix, "SKIP_INSTALL": "1"}
-        for name in ("quickstart", "custom_space", "my_model"):
+        for name in ("quickstart", "custom_space", "my_model", "multi_label", "segmentation"):
             session.run("bash", f"examples/{name}.sh", f"{folder}/{name}", env=env, external=True)
 
 
@@ -90,3 +90,9 @@ def spaces(session: nox.Session) -> None:
 def strategies(session: nox.Session) -> None:
     """By hand: a few steps with every training strategy on several kinds of spaces."""
     python(session, "tests/campaigns/strategies.py", *session.posargs)
+
+
+@nox.session
+def scaffolds(session: nox.Session) -> None:
+    """By hand: every kind scaffolded in an empty folder, its test, all stages with it, the lineage."""
+    python(session, "tests/campaigns/scaffolds.py", *session.posargs)
