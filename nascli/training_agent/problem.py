@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from nascli.artifacts.checkpoint import Checkpoint, Progress
 from nascli.artifacts.header import DataRecord, SpaceRecord
 from nascli.artifacts.history import History, Trials
 from nascli.console import Bar
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel
-from nascli.errors import ArtifactError, BudgetSpent, Interrupted, RunFailed, UsageError
+from nascli.errors import ArtifactError, BudgetSpent, Interrupted, RunFailed
 from nascli.run import Run
-from nascli.search_strategy.base import Score
+from nascli.search_strategy.base import Need, Score
 from nascli.space import Archs, Forward, Space, compact
 from nascli.training_agent.base import Evaluator
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+LOG_EVERY = 50
 
 
 class Budget(Protocol):
@@ -40,7 +45,8 @@ class Budget(Protocol):
 class Problem:
     """Implements `SearchProblem` on an evaluator.
 
-    A resumed run starts again from its beginning; what the interrupted one had scored is taken from its history.
+    A resumed run starts again from its beginning; what the interrupted one had scored is taken from its history, and
+    a strategy that trains something goes on from what it kept.
     """
 
     def __init__(
@@ -54,13 +60,15 @@ class Problem:
     ) -> None:
         self.space: Space = costs.space
         self.costs, self.feasible = costs, feasible
-        self.arch_parameters: Mapping[str, Tensor] = {}
+        self.arch_parameters: Mapping[str, Tensor] = evaluator.arch_parameters()
+        self.offers: frozenset[Need] = evaluator.offers
         self.bar: Bar | None = None
         self.data: DataRecord | None = None
         self._record, self._evaluator, self._run, self._budget = record, evaluator, run, budget
         metrics = [*(c.metric for c in feasible.constraints), "macs", *sorted(costs.metrics)]
         self._tie = next((name for name in metrics if name in costs.metrics), None)
         self._scores: dict[bytes, Score] = {}
+        self._calls = 0
         self._replay = self._restore()
 
     @property
@@ -180,8 +188,41 @@ class Problem:
         return History(trials, space=self._record, data=self.data, summary=summary)
 
     def relaxed_loss(self, forward: Forward) -> Tensor:
-        """Refused: no evaluator of this problem gives a gradient."""
-        raise UsageError(f"the evaluator {type(self._evaluator).__name__} gives no gradient")
+        """See `SearchProblem.relaxed_loss`.
+
+        Raises:
+            UsageError: the evaluator gives no gradient.
+        """
+        loss = self._evaluator.relaxed_loss(forward, self._calls)
+        self._calls += 1
+        return loss
+
+    @cached_property
+    def kept(self) -> tuple[int, Mapping[str, Any]] | None:
+        """The step and the state that the interrupted run kept last; batches go on from there too."""
+        progress = self._run.restore(Checkpoint)
+        if progress is None:
+            return None
+        self._calls = progress.state["calls"]
+        self._run.log(event="resume", step=progress.step)
+        return progress.step, progress.state["strategy"]
+
+    def keep(self, step: int, steps: int, state: Callable[[], Mapping[str, Any]], metric: str = "") -> None:
+        """See `SearchProblem.keep`; after Ctrl-C the run stops here.
+
+        Raises:
+            Interrupted: the run was asked to stop.
+        """
+        if self.bar is not None:
+            self.bar.advance(f"training {step}/{steps}  {metric}".rstrip(), by=0)
+        if step % LOG_EVERY == 0 or step == steps:
+            self._run.log(event="train", step=step, steps=steps, metric=metric)
+        if self._run.checkpoint_due(self._budget.checkpoint_minutes):
+            if self._scores:
+                self._run.checkpoint(self.history())
+            progress = Progress(step, {"calls": self._calls, "strategy": state()})
+            self._run.checkpoint(Checkpoint(progress, summary={"step": step, "steps": steps}))
+        self._run.stop_if_asked()
 
     def _scored(self) -> tuple[Archs, list[Score]]:
         flat = np.frombuffer(b"".join(self._scores), dtype=np.int64)

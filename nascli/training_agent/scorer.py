@@ -12,15 +12,17 @@ import torch
 
 from nascli.dataflow.base import Batch
 from nascli.engine import Engine
+from nascli.errors import UsageError
 from nascli.search_strategy.base import Score
 from nascli.space import Archs, Space
 from nascli.supernet.base import Supernet
 from nascli.training_agent.base import TrainingAgent
 from nascli.training_agent.folding import folded, overwriting
+from nascli.training_agent.judging import Account, Judged
 from nascli.training_agent.pieces import IMAGES, Piece, Pieces, copied, image_bytes
 from nascli.training_agent.prefix_tree import Node, grow, peak, saved
 from nascli.training_agent.racing import Racing, estimated, given_up
-from nascli.training_agent.scoring import Judged, Replay, full, in_chunks
+from nascli.training_agent.scoring import Replay, full, in_chunks
 
 LEAST_SAVED = 0.1  # of the MACs: below that a tree is not worth the wait for its scores
 AT_ONCE = 128  # images that go through a piece one after another: folding is worth it for that many
@@ -125,7 +127,7 @@ class Scorer:
     def score(self, archs: Archs) -> list[Score]:
         """Scores of architectures (n, d), all in one tree."""
         self._supernet.eval()
-        judged = [Judged() for _ in archs]
+        judged = [self.agent.judged() for _ in archs]
         with self._without_gradient():
             trees = self._calibrated(grow(self.pieces, archs))
             self._judge(trees, self.images.validation, judged)
@@ -136,7 +138,7 @@ class Scorer:
 
         The validation images come in an order that was drawn.
         """
-        judged, running = [Judged() for _ in archs], set(range(len(archs)))
+        judged, running = [self._by_image() for _ in archs], set(range(len(archs)))
         batches = self.images.validation.n_batches
         with self._without_gradient():
             forest = [self._calibrated(grow(self.pieces, archs, rows)) for rows in self.groups(archs)]
@@ -146,6 +148,13 @@ class Scorer:
                 scores = {row: judged[row].seen().scores for row in running}
                 running -= given_up(scores, len(archs), racing)
         return self._raced(judged, running, racing)
+
+    def _by_image(self) -> Judged:
+        account = self.agent.judged()
+        if not isinstance(account, Judged):
+            why = "its score is no mean over images, so a part of them tells nothing of the rest"
+            raise UsageError(f"no racing with {type(self.agent).__name__}", why=why, hint="set evaluator.racing.risk=0")
+        return account
 
     def _raced(self, judged: Sequence[Judged], running: set[int], racing: Racing) -> list[Score]:
         """The last round may give up more, but those have seen all images too."""
@@ -180,14 +189,14 @@ class Scorer:
             yield from map(Batch, *parts)
 
     def _judge(
-        self, trees: Trees, batches: Iterable[Batch], judged: Sequence[Judged], running: set[int] | None = None
+        self, trees: Trees, batches: Iterable[Batch], judged: Sequence[Account], running: set[int] | None = None
     ) -> None:
         """Judge those that are running, all without `running`, on some batches."""
         for chunk in in_chunks(self._small(batches), trees.images // self._judged_at_a_time):
             for rows, outputs in self._walk(trees.roots, chunk, training=False, running=running):
                 for row in rows:
                     for output, batch in zip(outputs, chunk, strict=True):
-                        judged[row].add(output, batch, self.agent)
+                        judged[row].add(output, batch.labels)
 
     def _walk(
         self, roots: Iterable[Node], batches: Sequence[Batch], *, training: bool, running: set[int] | None = None

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from nascli.config import run_option
 from nascli.errors import UsageError
-from nascli.search_strategy.base import Score
-from nascli.space import Archs
+from nascli.search_space.randomness import own_randomness
+from nascli.search_strategy.base import Need, Score
+from nascli.space import Archs, Forward
 from nascli.training_agent.base import Evaluator, EvaluatorInputs
 from nascli.training_agent.racing import Racing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from nascli.artifacts.supernet import SupernetCheckpoint
 
 
 class SupernetEvaluator(Evaluator):
@@ -39,19 +45,32 @@ class SupernetEvaluator(Evaluator):
         racing: Racing = Racing()
 
     config: Config
+    offers = frozenset({"score", "gradient"})
     needs_supernet = True
+
+    @classmethod
+    def offered(cls, supernet: SupernetCheckpoint | None) -> frozenset[Need]:
+        """Architecture parameters too, where every decision has some in the checkpoint."""
+        if supernet is None:
+            return cls.offers
+        shapes = supernet.arch_shapes
+        decisions = supernet.header.space.space().decisions if supernet.header.space else ()
+        has_all = bool(decisions) and all(shapes.get(d.label) == (d.size,) for d in decisions)
+        return cls.offers | {"arch_parameters"} if has_all else cls.offers
 
     def prepare(self, inputs: EvaluatorInputs) -> Mapping[str, Any]:
         """Load the weights and the images; the risk of racing is a fact worth remembering."""
         import torch
 
+        from nascli.training_agent.relaxing import Relaxed
         from nascli.training_agent.scorer import Images, Measures, Scorer
         from nascli.training_agent.scoring import Replay
 
         if inputs.supernet is None:
             raise UsageError("the evaluator 'supernet' needs --supernet", hint="nascli train-supernet -o supernet.pt")
         config, setup, engine = self.config, inputs.setup, inputs.engines.engine()
-        module = inputs.space.supernet()
+        with own_randomness():
+            module = inputs.space.supernet()
         module.load_state_dict(inputs.supernet.payload.state_dict)
         placed: Any = engine.place(module)
         layout = torch.channels_last if config.channels_last else torch.contiguous_format
@@ -72,12 +91,23 @@ class SupernetEvaluator(Evaluator):
             Measures(fold=config.fold, prefix_tree=config.prefix_tree, activations_mb=config.activations_mb),
             setup.run.stop_if_asked,
         )
-        self._run = setup.run
+        self._space, self._run = inputs.space.space, setup.run
+        self._relaxed = Relaxed(placed, setup, engine)
+        self._arch_parameters = inputs.supernet.payload.arch_parameters
         return {"racing": config.racing.model_dump()} if config.racing.risk else {}
 
     def groups(self, archs: Archs) -> list[list[int]]:
         """Trees of common beginnings where they save enough work, otherwise one by one; all together in a race."""
         return [list(range(len(archs)))] if self.config.racing.risk else self._scorer.groups(archs)
+
+    def arch_parameters(self) -> Mapping[str, Tensor]:
+        """Those of the checkpoint that are named like a decision."""
+        labels = {decision.label for decision in self._space.decisions}
+        return {label: values for label, values in self._arch_parameters.items() if label in labels}
+
+    def relaxed_loss(self, forward: Forward, call: int) -> Tensor:
+        """See `Relaxed`."""
+        return self._relaxed.loss(forward, call)
 
     def evaluate(self, archs: Archs) -> list[Score]:
         """One pass over the calibration images and one over the validation images."""
