@@ -12,7 +12,8 @@ from nascli.space import Space
 
 @dataclass(frozen=True)
 class Runs:
-    """`runs`: plain JSON values, one mapping each; `standings`: what they say; `measured`: seconds, not in the digest."""
+    """`runs`: a mapping each, of plain JSON values; `standings`: what they say; `measured`: seconds, outside the digest.
+    """
 
     runs: Sequence[Mapping[str, Any]]
     standings: Sequence[Mapping[str, Any]]
