@@ -26,8 +26,10 @@ FLAGS = {
     "build-lut": EVERY,
     "train-supernet": EVERY
     | TRAINS
-    | {"--training-strategy", "--lut", "--teacher", "--constraint", "--epochs", "--seed"},
-    "search": EVERY | TASK | {"--lut", "--supernet", "--search-strategy", "--evaluator", "--constraint", "--seed"},
+    | {"--training-strategy", "--lut", "--teacher", "--constraint", "--margin", "--epochs", "--seed"},
+    "search": EVERY
+    | TASK
+    | {"--lut", "--supernet", "--generator", "--search-strategy", "--evaluator", "--constraint", "--margin", "--seed"},
     "retrain": EVERY | TRAINS | {"--arch", "--init", "--teacher", "--epochs", "--seed"},
     "evaluate": EVERY | TASK | {"--model", "--lut"},
 }

@@ -31,12 +31,14 @@ class Plan:
 
     Args:
         panel: None: not validated.
+        margin: of measured costs, relative; None: what the table states.
     """
 
     lut: LookupTable | None = None
     constraints: Sequence[Constraint] = ()
     panel: PanelOptions | None = None
     teacher: Taught | None = None
+    margin: float | None = None
 
 
 def train_supernet(
@@ -49,7 +51,7 @@ def train_supernet(
         UsageError: the strategy does not fit the space, or the data do not.
     """
     plan = plan or Plan()
-    feasible = FeasibleSet(costs_of(space, plan.lut), plan.constraints)
+    feasible = FeasibleSet(costs_of(space, plan.lut), plan.constraints, margin=plan.margin)
     feasible.require()
     strategy.setup(space.space, feasible.model, feasible)
     setup.agent.check(space, setup.dataflow)
@@ -58,10 +60,10 @@ def train_supernet(
         strategy.bind(module)
     panel = Panel(feasible, setup, plan.panel, options.engine()) if plan.panel else None
     teacher = plan.teacher.network(setup) if plan.teacher else None
-    trainer = Trainer(module, strategy, setup, options, teacher=teacher, panel=panel)
+    trainer = Trainer(module, strategy, setup, options, teacher=teacher, panel=panel, outputs=space.config.classes)
     if strategy.is_mixture:
         _state_memory(trainer)
-    summary = trainer.fit()
+    summary = trainer.fit() | ({"margin": feasible.margins} if feasible.margins else {})
     arch = {name: parameter.detach() for name, parameter in strategy.arch_parameters().items()}
     return TrainedSupernet(trainer.result().state_dict(), arch, strategy.state_dict()), summary
 

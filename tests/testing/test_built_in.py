@@ -16,7 +16,9 @@ from nascli.cost.latency import Latency
 from nascli.cost.macs import Macs
 from nascli.cost.params import Params
 from nascli.search_space.blocks.build import BUILDERS
+from nascli.search_strategy.differentiable import Differentiable
 from nascli.search_strategy.evolution import Evolution
+from nascli.search_strategy.generator import Generator
 from nascli.search_strategy.random import Random
 from nascli.testing import (
     BlockContract,
@@ -56,6 +58,7 @@ BLOCKS: dict[str, dict[str, Any]] = {
     "max_pool": {"kernel": 3},
     "zero": {},
 }
+ON_EMBEDDINGS = {"angular_softmax", "arcface", "cosface", "triplet"}
 FIXED = {"global_average", "global_depthwise", "classifier"}  # no candidates
 SAME = {"depthwise", "zero", "avg_pool", "max_pool"}  # cannot change the number of channels
 
@@ -71,6 +74,20 @@ class TestRandom(SearchStrategyContract):
 class TestEvolution(SearchStrategyContract):
     def make(self) -> Evolution:
         return Evolution(Evolution.Config(population=4, parents=2))
+
+
+class TestDifferentiable(SearchStrategyContract):
+    make = Differentiable
+
+
+class TestDifferentiableOfSeveralAnswers(SearchStrategyContract):
+    def make(self) -> Differentiable:
+        return Differentiable(Differentiable.Config(answers=3))
+
+
+class TestGenerator(SearchStrategyContract):
+    def make(self) -> Generator:
+        return Generator(Generator.Config(steps=3, batch=4, width=8, layers=1, targets=4, priors=2))
 
 
 class TestClassification(TrainingAgentContract):
@@ -120,6 +137,7 @@ class TestCriteria(CriterionContract):
     @pytest.fixture(autouse=True, params=sorted(installed("criterion")))
     def named(self, request: pytest.FixtureRequest) -> None:
         self.name = request.param
+        self.mixes, self.is_mean = self.name not in ON_EMBEDDINGS, self.name != "triplet"
 
     def make(self) -> Any:
         return resolve("criterion", self.name).build()
