@@ -64,10 +64,13 @@ class EvaluatorContract:
 
     def test_every_architecture_has_a_score(self) -> None:
         evaluator, archs, _ = self.ready()
-        for i in range(0, len(archs), evaluator.chunk):
-            chunk = archs[i : i + evaluator.chunk]
-            scores = evaluator.evaluate(chunk)
-            assert len(scores) == len(chunk), f"{len(chunk)} architectures have {len(scores)} scores"
+        groups = evaluator.groups(archs)
+        assert sorted(i for group in groups for i in group) == list(range(len(archs))), (
+            "`groups` has each position once"
+        )
+        for group in groups:
+            scores = evaluator.evaluate(archs[group])
+            assert len(scores) == len(group), f"{len(group)} architectures have {len(scores)} scores"
             for score in scores:
                 check_score(score)
 
