@@ -65,9 +65,8 @@ class EvaluatorContract:
     def test_every_architecture_has_a_score(self) -> None:
         evaluator, archs, _ = self.ready()
         groups = evaluator.groups(archs)
-        assert sorted(i for group in groups for i in group) == list(range(len(archs))), (
-            "`groups` has each position once"
-        )
+        positions = sorted(i for group in groups for i in group)
+        assert positions == list(range(len(archs))), f"`groups` has the positions {positions}"
         for group in groups:
             scores = evaluator.evaluate(archs[group])
             assert len(scores) == len(group), f"{len(group)} architectures have {len(scores)} scores"

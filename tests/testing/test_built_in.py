@@ -114,11 +114,8 @@ class TestFaceRecognition(TrainingAgentContract):
     classes = ("a", "b", "c", "d")
 
     def make(self) -> FaceRecognition:
-        data, agent = (
-            resolve("dataflow", {"use": "generated_faces", "identities": 8, "size": 8}).build(),
-            FaceRecognition(),
-        )
-        agent.check(Tiny(Tiny.Config(input_shape=(3, 8, 8), classes=8)), data)
+        data, agent = {"use": "generated_faces", "identities": 8, "size": 8}, FaceRecognition()
+        agent.check(Tiny(Tiny.Config(input_shape=(3, 8, 8), classes=8)), resolve("dataflow", data).build())
         return agent
 
     def examples(self) -> tuple[Tensor, Tensor]:
