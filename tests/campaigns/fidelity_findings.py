@@ -58,6 +58,10 @@ class Findings:
         columns = [[one["scores"][arch][place] for arch in self.table] for one in self.supernets[strategy]]
         return np.array(columns).T
 
+    def predictors(self) -> dict[str, Predictor]:
+        """All that is compared, the strategies first."""
+        return {**self.by_loss(), **self.by_probability(), **self.baselines()}
+
     def by_loss(self) -> dict[str, Predictor]:
         """Each strategy's supernets, by their losses."""
         return {name: Predictor(self.scores(name, 0)) for name in self.supernets}

@@ -97,8 +97,7 @@ class Comparison:
 
     def __init__(self, found: Findings, resamples: int = RESAMPLES) -> None:
         self.found, self.measures = found, measures(found)
-        self.strategies = found.by_loss()
-        self.predictors = {**self.strategies, **found.by_probability(), **found.baselines()}
+        self.predictors = found.predictors()
         self.drawn = [bootstrap(self.predictors, m.truth, m.statistic, resamples=resamples) for m in self.measures]
 
     def table(self) -> str:
@@ -119,14 +118,15 @@ class Comparison:
         return ["–", "–"] if agreement is None else [f"{np.std(taus, ddof=1):.3f}", f"{agreement:.2f}"]
 
     def differences(self) -> str:
-        """Each strategy against the first one."""
-        first, *others = self.strategies
+        """Each predictor against the first strategy, resample by resample."""
+        first, *others = self.predictors
         rows = []
         for name in others:
             cells = []
             for m, drawn in zip(self.measures, self.drawn, strict=True):
-                values = [self.strategies[which].average(m.statistic, m.truth) for which in (name, first)]
-                cells.append(ranged(values[0] - values[1], drawn[name] - drawn[first], m.digits))
+                values = [self.predictors[which].average(m.statistic, m.truth) for which in (name, first)]
+                value, resamples = values[0] - values[1], drawn[name] - drawn[first]
+                cells.append("–" if np.isnan(value) else ranged(value, resamples, m.digits))
             rows.append([f"{name} − {first}", *cells])
         return markdown(["difference", *(m.name for m in self.measures)], rows)
 
@@ -143,7 +143,7 @@ def work_sentence(found: Findings) -> str:
 
 def similar_table(found: Findings, resamples: int) -> str:
     """Kendall's tau among architectures of similar cost."""
-    predictors = {**found.by_loss(), **found.by_probability(), **found.baselines()}
+    predictors = found.predictors()
     cells: dict[str, list[str]] = {name: [] for name in predictors}
     for rows in np.array_split(np.argsort(found.macs, kind="stable"), len(THIRDS)):
         some = {name: one.among(rows) for name, one in predictors.items()}
@@ -202,7 +202,7 @@ def page(found: Findings, resamples: int = RESAMPLES) -> str:
     parts: dict[str, str] = {
         "The truth": truth_table(found),
         "How near each ranking comes": f"{compared.table()}\n\n{work_sentence(found)}",
-        "Against the first strategy": compared.differences(),
+        "Against the first of them": compared.differences(),
         "Among architectures of similar MACs": similar_table(found, resamples),
         "Other ways to use the same supernets": other_table(found),
         "How the panels settled": f"{panel_table(found)}\n\n{panel_sentence(found)}",
