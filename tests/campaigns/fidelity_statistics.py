@@ -110,6 +110,10 @@ class Predictor:
     values: Values
     own_seeds: bool = False
 
+    def among(self, rows: npt.NDArray[np.int64]) -> Predictor:
+        """Of some architectures, each as often as it is named."""
+        return Predictor(self.values[rows], self.own_seeds)
+
     def pairs(self, truth: Values, columns: Sequence[int], seeds: Sequence[int]) -> Iterator[tuple[Values, Values]]:
         """(predicted, true) values (n,) for each of the seeds; the truth is the mean over `columns`."""
         for seed in seeds:
@@ -148,9 +152,8 @@ def bootstrap(
         columns = rng.integers(truth.shape[1], size=(truth.shape[1],)).tolist()
         for name, predictor in predictors.items():
             n = predictor.values.shape[1]
-            drawn = Predictor(predictor.values[rows], predictor.own_seeds)
             seeds = rng.integers(n, size=(n,)).tolist()
-            pairs = drawn.pairs(truth[rows], columns, seeds)
+            pairs = predictor.among(rows).pairs(truth[rows], columns, seeds)
             found[name].append(float(np.mean([statistic(*pair) for pair in pairs])))
     return {name: np.array(values) for name, values in found.items()}
 
