@@ -13,7 +13,6 @@ from nascli.artifacts.base import Artifact, same_data
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.artifacts.strategy_state import StrategyState
 from nascli.artifacts.supernet import SupernetCheckpoint
-from nascli.component import Reference
 from nascli.config import Config
 from nascli.console import show
 from nascli.errors import RunFailed
@@ -45,7 +44,7 @@ def plan(target: Stage, config: Config, inputs: Mapping[str, Artifact[Any] | Non
         if hasattr(told, "evaluator") and hasattr(told, "constraint"):
             rows |= _search(space, told, there)
         if hasattr(told, "dataflow"):
-            rows |= _data(space, told.dataflow, there)
+            rows |= _data(space, told, there)
     return rows | _output(path)
 
 
@@ -83,11 +82,12 @@ def _search(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) 
     return {"feasible": f"{number} architectures under {bounds}{f', with margins: {margins}' if margins else ''}"}
 
 
-def _data(space: SearchSpace, reference: Reference, inputs: Mapping[str, Artifact[Any]]) -> dict[str, str]:
-    from nascli.training_agent.base import check_images
+def _data(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) -> dict[str, str]:
+    from nascli.training_agent.recorded import check_recorded
 
-    dataflow = reference.build()
-    check_images(space, dataflow)
+    check_recorded(told, {role: artifact.header for role, artifact in inputs.items()})
+    dataflow = told.dataflow.build()
+    told.training_agent.build().check(space, dataflow)
     record = dataflow.describe()
     for role, artifact in inputs.items():
         if isinstance(artifact, Architecture):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -13,10 +12,8 @@ from nascli.dataflow.base import Batch, Dataflow
 from nascli.engine import Engine
 from nascli.search_strategy.base import Score
 from nascli.training_agent.base import TrainingAgent
-from nascli.training_agent.racing import Seen
 
 KEEP_BYTES = 2**30
-NOT_FINITE = "the loss is not finite"
 
 
 class Replay:
@@ -85,41 +82,15 @@ def in_chunks(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
         yield chunk
 
 
-class Judged:
-    """Scores and losses of the images that were seen, batch by batch."""
-
-    def __init__(self) -> None:
-        self.scores: list[Tensor] = []
-        self.losses: list[Tensor] = []
-
-    def add(self, outputs: Tensor, batch: Batch, agent: TrainingAgent) -> None:
-        """One more batch."""
-        scores, losses = agent.judge(outputs, batch.labels)
-        self.scores.append(scores.cpu().double())
-        self.losses.append(losses.cpu().double())
-
-    def score(self) -> Score:
-        """The means; a loss that is not finite is an error."""
-        images = sum(map(len, self.scores))
-        good, loss = (sum(part.sum().item() for part in parts) for parts in (self.scores, self.losses))
-        if not math.isfinite(loss):
-            return Score(math.nan, math.nan, images, NOT_FINITE)
-        return Score(good / images, loss / images, images)
-
-    def seen(self) -> Seen:
-        """The same image by image."""
-        return Seen(torch.cat(self.scores).numpy(), torch.cat(self.losses).numpy())
-
-
 @torch.inference_mode()
 def score(model: nn.Module, batches: Iterable[Batch], agent: TrainingAgent, engine: Engine) -> Score:
-    """The mean score and loss of a model in evaluation mode; a non-finite loss is an error."""
+    """What the agent judges of a model in evaluation mode."""
     model.eval()
-    judged = Judged()
+    judged = agent.judged()
     for (batch,) in in_chunks(batches, 1):
         with engine.autocast():
             outputs = model(batch.images)
-        judged.add(outputs, batch, agent)
+        judged.add(outputs, batch.labels)
     return judged.score()
 
 

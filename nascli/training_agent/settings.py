@@ -54,9 +54,15 @@ class Task(Engines):
     )
 
     def setup(self, run: Run) -> Setup:
-        """The built data and agent of a run."""
-        from nascli.training_agent.base import Setup
+        """The built data and agent of a run.
 
+        Raises:
+            ComponentError: an input was made with data or an agent of the user's own, and the settings name none.
+        """
+        from nascli.training_agent.base import Setup
+        from nascli.training_agent.recorded import check_recorded
+
+        check_recorded(self, run.inputs)
         return Setup(self.training_agent.build(), self.dataflow.build(), run)
 
 

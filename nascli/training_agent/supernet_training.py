@@ -13,7 +13,7 @@ from nascli.cost.constraint import Constraint
 from nascli.cost.feasible import FeasibleSet
 from nascli.engine import Engine
 from nascli.search_space.base import SearchSpace
-from nascli.training_agent.base import Setup, check_images
+from nascli.training_agent.base import Setup
 from nascli.training_agent.loop import Trainer
 from nascli.training_agent.memory import activation_bytes
 from nascli.training_agent.panel import Panel, PanelOptions
@@ -54,13 +54,13 @@ def train_supernet(
     feasible = FeasibleSet(costs_of(space, plan.lut), plan.constraints, margin=plan.margin)
     feasible.require()
     strategy.setup(space.space, feasible.model, feasible)
-    check_images(space, setup.dataflow)
+    setup.agent.check(space, setup.dataflow)
     with Engine("cpu").seeded(setup.run.torch_seed("init")):
         module = space.supernet()
         strategy.bind(module)
     panel = Panel(feasible, setup, plan.panel, options.engine()) if plan.panel else None
     teacher = plan.teacher.network(setup) if plan.teacher else None
-    trainer = Trainer(module, strategy, setup, options, teacher=teacher, panel=panel)
+    trainer = Trainer(module, strategy, setup, options, teacher=teacher, panel=panel, outputs=space.config.classes)
     if strategy.is_mixture:
         _state_memory(trainer)
     summary = trainer.fit() | ({"margin": feasible.margins} if feasible.margins else {})

@@ -16,7 +16,7 @@ from nascli.errors import RunFailed
 from nascli.run import Run
 from nascli.search_strategy.base import Score
 from nascli.space import Archs, compact
-from nascli.training_agent.base import Evaluator, EvaluatorInputs, Setup, check_images
+from nascli.training_agent.base import Evaluator, EvaluatorInputs, Setup
 from nascli.training_agent.settings import Engines, Recipe, Training
 
 
@@ -41,7 +41,7 @@ class TrainEvaluator(Evaluator):
         """Look at the data; nothing is trained yet."""
         from nascli.training_agent.scoring import Replay
 
-        check_images(inputs.space, inputs.setup.dataflow)
+        inputs.setup.agent.check(inputs.space, inputs.setup.dataflow)
         self._inputs, recipe = inputs, {name: getattr(self.config, name) for name in Recipe.model_fields}
         where = {name: getattr(inputs.engines, name) for name in Engines.model_fields}
         self._training = Training(**recipe, **where)

@@ -33,7 +33,7 @@ from nascli.training_agent.classification import Classification
 from nascli.training_agent.jobs import retrain
 from nascli.training_agent.optimisation import optimizer_of
 from nascli.training_agent.scorer import Images
-from nascli.training_agent.scoring import Judged, full
+from nascli.training_agent.scoring import full
 from nascli.training_agent.settings import Training
 from nascli.training_agent.supernet_training import train_supernet
 from nascli.training_agent.updates import Updater
@@ -117,14 +117,14 @@ class PathView(nn.Module):
 @torch.no_grad()
 def scored_alone(supernet: Supernet, forward: Forward, images: Images, agent: TrainingAgent, engine: Engine) -> Score:
     """One network by itself, eager, with torch's `update_bn`: what every faster way of scoring is held against."""
-    path, judged = PathView(supernet, forward), Judged()
+    path, judged = PathView(supernet, forward), agent.judged()
     with engine.autocast():
         update_bn((batch.images for batch in full(images.calibration)), path)
     path.eval()
     for batch in images.validation:
         with engine.autocast():
             outputs = path(batch.images)
-        judged.add(outputs, batch, agent)
+        judged.add(outputs, batch.labels)
     return judged.score()
 
 

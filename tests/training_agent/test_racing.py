@@ -16,9 +16,10 @@ from nascli.engine import Engine
 from nascli.errors import ConfigError
 from nascli.search_strategy.base import Score
 from nascli.training_agent.classification import Classification
+from nascli.training_agent.judging import Judged
 from nascli.training_agent.racing import Racing, Seen, doubt, estimated, given_up
 from nascli.training_agent.scorer import Images, Measures, Scorer
-from nascli.training_agent.scoring import Judged, Replay
+from nascli.training_agent.scoring import Replay
 
 from .helpers import flow, fresh, tiny
 from .test_supernet_evaluator import inputs, prepared
