@@ -12,8 +12,7 @@ from nascli.space import Space
 
 @dataclass(frozen=True)
 class Runs:
-    """`runs`: a mapping each, of plain JSON values; `standings`: what they say; `measured`: seconds, outside the digest.
-    """
+    """`runs`: a mapping each; `standings`: what they say; `measured`: seconds a run, outside the digest."""
 
     runs: Sequence[Mapping[str, Any]]
     standings: Sequence[Mapping[str, Any]]
