@@ -90,3 +90,9 @@ def spaces(session: nox.Session) -> None:
 def strategies(session: nox.Session) -> None:
     """By hand: a few steps with every training strategy on several kinds of spaces."""
     python(session, "tests/campaigns/strategies.py", *session.posargs)
+
+
+@nox.session
+def bench_training(session: nox.Session) -> None:
+    """By hand: speed and memory of supernet training, as one table."""
+    python(session, "-m", "tests.benchmarks.training", *session.posargs)
