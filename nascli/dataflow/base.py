@@ -15,7 +15,7 @@ from nascli.component import Component
 from nascli.config import Config
 from nascli.dataflow.normalisation import Normalisation, imagenet
 from nascli.dataflow.parts import Parts, check_labels
-from nascli.dataflow.sampling import Indices, batched, draws, epoch_order, first_of, steps
+from nascli.dataflow.sampling import Indices, Labels, batched, draws, epoch_order, first_of, steps
 from nascli.dataflow.sources import PARTS, Part, Source
 from nascli.dataflow.splits import SPLITS, SplitOptions, describe, make_splits
 from nascli.errors import ConfigError
@@ -153,11 +153,22 @@ class Dataflow(Component, ABC):
         if train and self._parts.has_maps:
             self._check_maps()
         numbers = numbers if limit is None else first_of(numbers, limit, seed)
-        numbers = epoch_order(numbers, seed, epoch) if train else numbers
+        numbers = self.order(numbers, seed, epoch) if train else numbers
         augmenter = Augmenter(self.config.augment, draws(seed, epoch, self._parts.trainable)) if train else None
         plan = batched(numbers, self.config.batch_size, train=train, start=start)
         images = self._parts.images(numbers, augmenter, device)
         return as_batches(images, plan, self.normalisation, device, channels_last=channels_last)
+
+    def order(self, numbers: Indices, seed: int, epoch: int) -> Indices:
+        """A permutation of sample numbers int64 (n,): the order in which a training epoch sees them.
+
+        Called once an epoch; it must depend on its arguments alone. Batches are cut from it.
+        """
+        return epoch_order(numbers, seed, epoch)
+
+    def labels_of(self, numbers: Indices) -> Labels:
+        """The labels of sample numbers int64 (n,), (n, …)."""
+        return self._parts.labels(numbers)
 
     def _check_maps(self) -> None:
         """Raises ConfigError where training would move the pixels of an image and not those of its label."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nascli.dataflow.normalisation import Normalisation, chunks, measured
-from nascli.dataflow.sampling import Indices, Pixels
+from nascli.dataflow.sampling import Indices, Labels, Pixels
 from nascli.dataflow.sources import UNLABELLED, Part, Source
 from nascli.dataflow.splits import first_numbers
 from nascli.errors import RunFailed
@@ -55,6 +55,12 @@ class Parts:
         """The parts that these images lie in."""
         ends = {part: first + len(self.sources[part]) for part, first in self.first.items()}
         return [part for part, first in self.first.items() if ((numbers >= first) & (numbers < ends[part])).any()]
+
+    def labels(self, numbers: Indices) -> Labels:
+        """The labels of these images, (n, …)."""
+        together = np.concatenate([source.labels for source in self.sources.values()])
+        found: Labels = together[numbers]
+        return found
 
     def images(self, numbers: Indices, augmenter: Augmenter | None, device: torch.device | str) -> Images:
         """Access to these images: kept on the device if their parts fit, read when needed if not."""

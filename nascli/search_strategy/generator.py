@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from nascli.config import Config as BaseConfig
 from nascli.cost.constraint import windows
 from nascli.errors import UsageError
 from nascli.search_strategy.base import Learned, Outcome, SearchProblem, SearchStrategy
 from nascli.search_strategy.priors import PriorPool
 from nascli.space import Archs
+from nascli.supernet.temperature import TemperatureConfig
 
 if TYPE_CHECKING:
     from nascli.search_strategy.trained_generator import TrainedGenerator
@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 GRID = 24  # targets at which requested and generated costs are compared
 
 
-class TemperatureConfig(BaseConfig):
-    """Falls exponentially over the training, from the first step to the last."""
+class GeneratorTemperature(TemperatureConfig):
+    """Priors have a lead of 1, which a higher temperature would drown."""
 
     start: float = Field(1.0, gt=0, description="at the first step")
-    end: float = Field(0.1, gt=0, description="at the last step")
 
 
 class Generator(SearchStrategy):
@@ -50,7 +49,9 @@ class Generator(SearchStrategy):
             "proxyless",
             description="how candidates run: two paths (proxyless), one (gdas), or all at many times the memory",
         )
-        temperature: TemperatureConfig = Field(TemperatureConfig(), description="of draws and of expected costs")
+        temperature: GeneratorTemperature = Field(
+            GeneratorTemperature(), description="of draws and of expected costs: the lower, the closer to one-hot"
+        )
         cost_weight: float = Field(100.0, gt=0, description="of the squared error of costs, as shares of their range")
         batch: int = Field(64, ge=1, description="targets a step; the first one's architecture runs, all costs count")
         learning_rate: float = Field(3e-3, gt=0, description="of Adam, at the first step; it falls along a cosine")

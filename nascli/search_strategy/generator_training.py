@@ -108,9 +108,8 @@ class Training:
 
     @property
     def temperature(self) -> float:
-        """Falls exponentially from the first step to the last."""
-        start, end = self.options.temperature.start, self.options.temperature.end
-        return float(start * (end / start) ** (self.step / max(1, self.options.steps - 1)))
+        """That of the step."""
+        return self.options.temperature.at(self.step, self.options.steps)
 
     def _set_rate(self) -> None:
         """A cosine from the learning rate to 0."""

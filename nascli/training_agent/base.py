@@ -150,13 +150,15 @@ class NoEvaluator(Evaluator):
         raise UsageError("nothing can be scored without --supernet")
 
 
-def check_images(space: SearchSpace, dataflow: Dataflow) -> None:
-    """Raises UsageError unless the data has the shape and the classes that the space expects."""
+def check_images(space: SearchSpace, dataflow: Dataflow, *, outputs_are_classes: bool = True) -> None:
+    """Raises UsageError unless the data has the shape, and the classes where they count, that the space expects."""
     data = dataflow.describe()
     shape, classes = tuple(space.config.input_shape), space.config.classes
-    if tuple(data.image_shape) != shape or len(data.classes) != classes:
+    wrong = outputs_are_classes and len(data.classes) != classes
+    if tuple(data.image_shape) != shape or wrong:
         found = f"{list(data.image_shape)} and {len(data.classes)} classes"
+        also = f" and classes: {len(data.classes)}" if outputs_are_classes else ""
         raise UsageError(
             f"the search space expects images {list(shape)} and {classes} classes, '{data.name}' has {found}",
-            hint=f"set search_space.input_shape: {list(data.image_shape)} and classes: {len(data.classes)}",
+            hint=f"set search_space.input_shape: {list(data.image_shape)}{also}",
         )

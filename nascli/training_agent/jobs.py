@@ -52,7 +52,7 @@ def retrain(
         same_data(setup.dataflow.describe(), init.header.data, "--init")
         module.load_state_dict(space.inherit(init.payload.state_dict, arch))
     taught = teacher.network(setup) if teacher else None
-    trainer = Trainer(module, Plain(), setup, options, split=splits, teacher=taught)
+    trainer = Trainer(module, Plain(), setup, options, split=splits, teacher=taught, outputs=space.config.classes)
     summary = trainer.fit()
     return TrainedModel(tuple(arch), trainer.result().state_dict()), summary
 

@@ -17,14 +17,16 @@ from nascli.search_strategy.base import Score
 from nascli.space import Archs, Space
 from nascli.supernet.base import Supernet
 from nascli.training_agent.base import TrainingAgent
-from nascli.training_agent.folding import folded
+from nascli.training_agent.folding import folded, overwriting
 from nascli.training_agent.judging import Account, Judged
-from nascli.training_agent.pieces import IMAGES, Pieces, copied, image_bytes
+from nascli.training_agent.pieces import IMAGES, Piece, Pieces, copied, image_bytes
 from nascli.training_agent.prefix_tree import Node, grow, peak, saved
 from nascli.training_agent.racing import Racing, estimated, given_up
 from nascli.training_agent.scoring import Replay, full, in_chunks
 
 LEAST_SAVED = 0.1  # of the MACs: below that a tree is not worth the wait for its scores
+AT_ONCE = 128  # images that go through a piece one after another: folding is worth it for that many
+SMALL = 32  # images of a batch that a CPU judges: larger maps leave its caches
 TOGETHER = 64  # architectures of one tree: scores arrive, and are safe, tree by tree
 MIB = 2**20
 
@@ -35,13 +37,17 @@ class Measures:
 
     Args:
         inference: torch's inference mode.
+        overwrite: on a CPU, BatchNorm written over the output of its convolution while statistics are estimated.
         fold: BatchNorm folded into the convolution before it, once its statistics are known.
+        small: a CPU judges few images at a time; batches that re-estimate statistics stay whole.
         prefix_tree: whether architectures share the work of their common beginning; "auto": where it saves enough.
         activations_mb: what a tree may hold, in MiB; what one batch of one network needs is always granted.
     """
 
     inference: bool = True
+    overwrite: bool = True
     fold: bool = True
+    small: bool = True
     prefix_tree: Literal["auto", "on", "off"] = "auto"
     activations_mb: int = 1024
 
@@ -56,10 +62,10 @@ class Images:
 
 @dataclass(frozen=True)
 class Trees:
-    """Trees, and how many batches may go through them at once."""
+    """Trees, and how many images go through a piece of them before the next piece."""
 
     roots: list[Node]
-    chunk: int
+    images: int
 
 
 class Scorer:
@@ -87,7 +93,9 @@ class Scorer:
     ) -> None:
         self.images, self.agent, self.engine, self.measures, self.pulse = images, agent, engine, measures, pulse
         self.pieces = Pieces(supernet, space, self._example)
-        self._supernet = supernet
+        self._supernet, self._on_cpu = supernet, engine.device.type == "cpu"
+        self._batch = images.calibration.dataflow.config.batch_size
+        self._judged_at_a_time = min(SMALL, self._batch) if measures.small and self._on_cpu else self._batch
 
     def _example(self) -> Any:
         (batch,) = next(in_chunks(self.images.calibration, 1))
@@ -106,16 +114,15 @@ class Scorer:
 
     def _fitting(self, archs: Archs, rows: list[int]) -> list[list[int]]:
         """Neighbours, as many together as the memory allows for one batch."""
-        if len(rows) <= TOGETHER and (len(rows) == 1 or self._chunk(grow(self.pieces, archs, rows)) > 0):
+        if len(rows) <= TOGETHER and (len(rows) == 1 or self._allowed(grow(self.pieces, archs, rows)) >= self._batch):
             return [rows]
         half = len(rows) // 2
         return self._fitting(archs, rows[:half]) + self._fitting(archs, rows[half:])
 
-    def _chunk(self, roots: Sequence[Node]) -> int:
-        """How many batches may go through the trees at once."""
+    def _allowed(self, roots: Sequence[Node]) -> int:
+        """How many images may go through the trees at once."""
         sizes = [image_bytes(example) for example in self.pieces.examples]
-        batch = self.images.calibration.dataflow.config.batch_size
-        return self.measures.activations_mb * MIB // max(1, batch * peak(roots, sizes))
+        return self.measures.activations_mb * MIB // max(1, peak(roots, sizes))
 
     def score(self, archs: Archs) -> list[Score]:
         """Scores of architectures (n, d), all in one tree."""
@@ -166,20 +173,26 @@ class Scorer:
 
     def _calibrated(self, roots: list[Node]) -> Trees:
         """Trees whose statistics are known."""
-        trees = Trees(roots, max(1, self._chunk(roots)))
+        trees = Trees(roots, max(self._batch, min(self._allowed(roots), AT_ONCE)))
         for root in roots:
             for node in root.all():
                 node.forget()
-        for batches in in_chunks(full(self.images.calibration), trees.chunk):
+        for batches in in_chunks(full(self.images.calibration), trees.images // self._batch):
             for _ in self._walk(roots, batches, training=True):
                 pass
         return trees
+
+    def _small(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Batches in parts of the size that is judged at a time."""
+        for batch in batches:
+            parts = (part.split(self._judged_at_a_time) for part in batch)
+            yield from map(Batch, *parts)
 
     def _judge(
         self, trees: Trees, batches: Iterable[Batch], judged: Sequence[Account], running: set[int] | None = None
     ) -> None:
         """Judge those that are running, all without `running`, on some batches."""
-        for chunk in in_chunks(batches, trees.chunk):
+        for chunk in in_chunks(self._small(batches), trees.images // self._judged_at_a_time):
             for rows, outputs in self._walk(trees.roots, chunk, training=False, running=running):
                 for row in rows:
                     for output, batch in zip(outputs, chunk, strict=True):
@@ -202,8 +215,13 @@ class Scorer:
                 yield node.rows, inputs
             self.pulse()
 
+    def _cheap_norms(self, piece: Piece, *, training: bool) -> AbstractContextManager[None]:
+        if training:
+            return overwriting(piece.pairs if self.measures.overwrite and self._on_cpu else ())
+        return folded(piece.pairs if self.measures.fold else ())
+
     def _run(self, node: Node, inputs: Sequence[Any], *, training: bool) -> list[Any]:
         piece = node.piece
         node.install(training=training)
-        with folded(piece.pairs if self.measures.fold and not training else ()), self.engine.autocast():
+        with self._cheap_norms(piece, training=training), self.engine.autocast():
             return [piece(copied(x) if piece.changes_input else x) for x in inputs]

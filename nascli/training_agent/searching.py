@@ -106,7 +106,7 @@ def _search(strategy: SearchStrategy, problem: Problem, run: Run) -> Found:
     if not len(outcome.archs):
         raise RunFailed("the search strategy found nothing")
     winner = problem.checked(outcome.archs[:1])[0]
-    run.log(event="found", **outcome.facts)
+    run.log(event="found", facts=dict(outcome.facts))
     return winner, problem.known(winner), outcome.facts
 
 

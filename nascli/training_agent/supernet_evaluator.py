@@ -9,6 +9,7 @@ from pydantic import Field
 
 from nascli.config import run_option
 from nascli.errors import UsageError
+from nascli.search_space.randomness import own_randomness
 from nascli.search_strategy.base import Need, Score
 from nascli.space import Archs, Forward
 from nascli.training_agent.base import Evaluator, EvaluatorInputs
@@ -68,7 +69,8 @@ class SupernetEvaluator(Evaluator):
         if inputs.supernet is None:
             raise UsageError("the evaluator 'supernet' needs --supernet", hint="nascli train-supernet -o supernet.pt")
         config, setup, engine = self.config, inputs.setup, inputs.engines.engine()
-        module = inputs.space.supernet()
+        with own_randomness():
+            module = inputs.space.supernet()
         module.load_state_dict(inputs.supernet.payload.state_dict)
         placed: Any = engine.place(module)
         layout = torch.channels_last if config.channels_last else torch.contiguous_format

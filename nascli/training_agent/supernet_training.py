@@ -60,7 +60,7 @@ def train_supernet(
         strategy.bind(module)
     panel = Panel(feasible, setup, plan.panel, options.engine()) if plan.panel else None
     teacher = plan.teacher.network(setup) if plan.teacher else None
-    trainer = Trainer(module, strategy, setup, options, teacher=teacher, panel=panel)
+    trainer = Trainer(module, strategy, setup, options, teacher=teacher, panel=panel, outputs=space.config.classes)
     if strategy.is_mixture:
         _state_memory(trainer)
     summary = trainer.fit() | ({"margin": feasible.margins} if feasible.margins else {})

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
-from nascli.config import Config as BaseConfig
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel
 from nascli.space import Forward, Space
+from nascli.supernet.temperature import TemperatureConfig
 from nascli.training_strategy.base import Pass, TrainingStrategy, Update, Updates
 from nascli.training_strategy.hardware import HardwareConfig, penalty_of
 
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
     from torch.nn import Parameter
-
-
-class TemperatureConfig(BaseConfig):
-    """Falls exponentially over the training, from the first step to the last."""
-
-    start: float = Field(5.0, gt=0, description="at the first step")
-    end: float = Field(0.1, gt=0, description="at the last step")
 
 
 class Differentiable(TrainingStrategy):
@@ -102,9 +95,7 @@ class Differentiable(TrainingStrategy):
 
     def temperature(self, step: int) -> float:
         """The temperature of a step; that of the first one, as long as nobody knows the number of steps."""
-        start, end = self.config.temperature.start, self.config.temperature.end
-        share = step / (self.total_steps - 1) if self.total_steps > 1 else 0.0
-        return float(start * (end / start) ** min(share, 1.0))
+        return self.config.temperature.at(step, self.total_steps)
 
     def _mixed(self, step: int, generator: torch.Generator) -> Forward:
         from nascli.supernet.mixtures import MIXTURES, SAMPLED, gumbel

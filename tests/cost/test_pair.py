@@ -8,9 +8,26 @@ from hypothesis import strategies as st
 from nascli.cost import feasible as feasible_module
 from nascli.cost import grid
 from nascli.cost.model import CostModel
+from nascli.cost.pair import Pair
+from nascli.cost.restriction import Restriction
+from nascli.cost.states import StateSpace
 from nascli.errors import Infeasible
 
-from .helpers import REAL, WHOLE, chain, chi_square, everything, feasible, inside, large, nested, tables, unordered
+from .helpers import (
+    REAL,
+    WHOLE,
+    chain,
+    chi_square,
+    everything,
+    feasible,
+    inside,
+    large,
+    metric,
+    nested,
+    space,
+    tables,
+    unordered,
+)
 
 UNIFORM = 5.0  # standard deviations
 
@@ -125,14 +142,29 @@ def test_the_hint_of_two_that_exclude_each_other_works():
     assert feasible(model, kept, bound).status == "feasible"
 
 
-def test_a_lower_bound_that_excludes_an_upper_one_is_named():
+@pytest.mark.parametrize(
+    ("window", "hint"),
+    [
+        (("macs<=9", "params>=20"), "params>=18"),
+        (("macs<=6", "params>=15"), "params>=12"),
+        (("macs<=13", "params>=27"), "macs<=14"),
+    ],
+)
+def test_a_lower_bound_and_an_upper_one_exclude_each_other(window, hint):
     model = chain({"macs": [[0, 3, 7]] * 4, "params": [[0, 6, 14]] * 4})
     with pytest.raises(Infeasible) as caught:
-        feasible(model, "macs<=9", "params>=19").require()
-    assert caught.value.hint in (
-        "replace its bound: --constraint 'params>=18'",
-        "replace its bound: --constraint 'macs<=10'",
-    )
+        feasible(model, *window).require()
+    assert caught.value.hint == f"replace its bound: --constraint '{hint}'"
+    assert "macs<=" in caught.value.what
+    assert "params>=" in caught.value.what
+
+
+def test_where_nothing_is_found_under_the_first_it_says_which_windows_to_widen():
+    states = StateSpace(space([2]))
+    real = Restriction(states, metric("ms", [[0.5, 1.5]]), (0.5 + 1e-13, 1.0))
+    other = Restriction(states, metric("macs", [[0, 1]]), (0.0, 0.0))
+    assert real.grid.count.upper == 1
+    assert Pair(real, other).infeasible().hint == "widen the window of macs or of ms"
 
 
 def test_a_window_between_what_both_can_have_says_which_to_widen():

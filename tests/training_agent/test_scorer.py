@@ -160,12 +160,11 @@ def test_no_more_is_held_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     found.groups(FAMILY)
     for allowed in (17, 25, 34, 51):
         found.measures = Measures(prefix_tree="on", activations_mb=allowed)
-        sizes = []
         for rows in found.groups(FAMILY):
-            roots = grow(found.pieces, FAMILY[rows])
-            sizes.append(found._chunk(roots))
-            assert 0 < held(found, roots, sizes[-1]) <= allowed * 2**10
-        assert min(sizes) >= 1
+            roots = grow(found.pieces, FAMILY, rows)
+            images = found._allowed(roots)
+            assert images >= 8
+            assert 0 < held(found, roots, images // 8) <= allowed * 2**10
 
 
 def held(found: Scorer, roots: Any, chunk: int) -> int:
