@@ -68,7 +68,9 @@ def kendall(predicted: Values, truth: Values) -> float:
 
 
 def spearman(predicted: Values, truth: Values) -> float:
-    """Spearman's rank correlation."""
+    """Spearman's rank correlation; nan where one of them is constant."""
+    if np.ptp(predicted) == 0 or np.ptp(truth) == 0:
+        return float("nan")
     return float(spearmanr(predicted, truth).statistic)
 
 
