@@ -63,7 +63,9 @@ def ceiling(reliability: float) -> float:
 
 
 def kendall(predicted: Values, truth: Values) -> float:
-    """Kendall's tau-b."""
+    """Kendall's tau-b; nan of fewer than two."""
+    if len(truth) < 2:
+        return float("nan")
     return float(kendalltau(predicted, truth).statistic)
 
 
