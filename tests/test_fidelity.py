@@ -40,7 +40,7 @@ from tests.conftest import ROOT
 SMALL = """
 search_space:
   {use: chain, input_shape: [1, 8, 8], classes: 10, first: [{op: conv, out: 4, kernel: 3, stride: 2}],
-   search: [{out: 4, repeat: 2}], candidates: [{op: skip}, {op: conv, kernel: 3}]}
+   search: [{out: 4, repeat: 3}], candidates: [{op: skip}, {op: conv, kernel: 3}]}
 dataflow: {use: digits, batch_size: 128, valid_share: 0.5}
 accelerator: cpu
 threads: 1
@@ -56,7 +56,7 @@ def found() -> Findings:
 
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A campaign of seconds: 4 architectures, an epoch each."""
+    """A campaign of seconds: 8 architectures, an epoch each."""
     (tmp_path / "small.yaml").write_text(SMALL)
     monkeypatch.setattr(fidelity_truth, "YAML", tmp_path / "small.yaml")
     short = {
@@ -171,7 +171,7 @@ def test_a_small_campaign_ends_in_a_page(small: Path) -> None:
     doc = small / "page.md"
     doc.write_text(f"before\n{MARKS[0]}\nold\n{MARKS[1]}\nafter\n")
     assert run_supernets(small, small, 2, minutes=0) == UNFINISHED
-    assert run_truth(small, small, 4, minutes=1e9) == run_supernets(small, small, 2, minutes=1e9) == 0
+    assert run_truth(small, small, 3, minutes=1e9) == run_supernets(small, small, 2, minutes=1e9) == 0
     assert run_report(small, doc, resamples=4) == 0
     text = doc.read_text()
     assert text.startswith("before\n")
