@@ -9,7 +9,7 @@ from nascli.criterion.base import Criterion
 from nascli.testing.randomness import no_global_randomness, seeded
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 IMAGES, CLASSES = 8, 4
 
@@ -37,7 +37,12 @@ class CriterionContract:
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """What a new module of the criterion makes of them."""
-        return seeded(lambda: seeded(self.make().build)(outputs, targets))  # type: ignore[no-any-return]
+        return seeded(lambda: self.module(outputs)(outputs, targets))  # type: ignore[no-any-return]
+
+    def module(self, outputs: Tensor, seed: int = 0) -> nn.Module:
+        """A new module for such outputs."""
+        sized = self.make().sized
+        return seeded(lambda: sized(outputs.shape[1], CLASSES), seed=seed)
 
     def test_it_is_a_finite_scalar_with_a_gradient(self) -> None:
         outputs, targets = self.examples()
@@ -58,7 +63,7 @@ class CriterionContract:
         import torch
 
         outputs, targets = self.examples()
-        module = seeded(self.make().build)
+        module = self.module(outputs)
         given = outputs.requires_grad_()
         first = module(given, targets)
         (gradient,) = torch.autograd.grad(first, given)
@@ -95,7 +100,7 @@ class CriterionContract:
 
     def test_its_weights_survive_a_checkpoint(self) -> None:
         outputs, targets = self.examples()
-        first, second = seeded(self.make().build), seeded(self.make().build, seed=1)
+        first, second = self.module(outputs), self.module(outputs, seed=1)
         second.load_state_dict(first.state_dict())
         before, after = (seeded(partial(module, outputs, targets)) for module in (first, second))
         assert before.equal(after), "`state_dict` leaves something out"
