@@ -46,18 +46,18 @@ class Contest:
 
     def configs(self, seed: int) -> dict[str, Config]:
         """The settings of each strategy, by its label; random is always among them."""
+        own = load_config(self.stage, self.file, self.assignments, {"seed": seed})
         found: dict[str, Config] = {}
         for text in self.strategies or ("",):
-            config = self._config(text, seed)
+            config = self._config(text, own, seed)
             name = _label(config)
             found[name if name not in found else f"{name}-{len(found) + 1}"] = config
         if BASELINE not in found:
-            found[BASELINE] = self._config(BASELINE, seed)
+            found[BASELINE] = self._config(BASELINE, own, seed)
         return found
 
-    def _config(self, text: str, seed: int) -> Config:
+    def _config(self, text: str, own: Config, seed: int) -> Config:
         """The file's own options of a strategy hold where it is called by the name that it has there."""
-        own = load_config(self.stage, self.file, self.assignments, {"seed": seed})
         if not text or text == _strategy(own).use:
             return own
         assignments = [*self.assignments, f"{self.stage.section}.search_strategy={text}"]

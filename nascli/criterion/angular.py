@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from math import degrees
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -37,8 +39,9 @@ class _Angular(Criterion):
 
         return OnEmbeddings(self._loss(library(type(self).__name__).losses, classes, outputs))
 
+    @abstractmethod
     def _loss(self, losses: Any, classes: int, outputs: int) -> Any:
-        raise NotImplementedError
+        """The loss of pytorch-metric-learning."""
 
 
 class ArcFace(_Angular):
@@ -52,8 +55,7 @@ class ArcFace(_Angular):
     config: Config
 
     def _loss(self, losses: Any, classes: int, outputs: int) -> Any:
-        degrees = self.config.margin * 180 / 3.141592653589793
-        return losses.ArcFaceLoss(classes, outputs, margin=degrees, scale=self.config.scale)
+        return losses.ArcFaceLoss(classes, outputs, margin=degrees(self.config.margin), scale=self.config.scale)
 
 
 class CosFace(_Angular):

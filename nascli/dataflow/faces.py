@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import ClassVar
 
@@ -40,7 +42,7 @@ class Faces(Identities, ImageFolder):
 
     def classes(self) -> tuple[str, ...]:
         """Names of the identities that are trained on or validate."""
-        return tuple(self._known)
+        return self._known
 
     def source(self, part: Part) -> Source | None:
         """The pictures of a part, listed but not read.
@@ -50,14 +52,13 @@ class Faces(Identities, ImageFolder):
         """
         if part == "test":
             _apart(self._tested.where, self._tested.names, self._known)
-            return self._pictures(self._tested, [*self._tested.names], [*self._tested.names])
+            return self._pictures(self._tested, self._tested.classes, self._tested.classes)
         held = self._held_names
         if part == "valid":
-            folders = self._valid or self._train
-            return self._pictures(folders, held, [*self._known]) if held else None
-        return self._pictures(
-            self._train, [name for name in self._train.names if name not in set(held)], [*self._known]
-        )
+            return self._pictures(self._valid or self._train, held, self._known) if held else None
+        held_out = set(held)
+        trained = [name for name in self._train.classes if name not in held_out]
+        return self._pictures(self._train, trained, self._known)
 
     @cached_property
     def _valid(self) -> ClassFolders | None:
@@ -78,14 +79,16 @@ class Faces(Identities, ImageFolder):
         return (*self._train.classes, *self._valid.classes)
 
     @cached_property
-    def _held_names(self) -> list[str]:
+    def _held_names(self) -> Sequence[str]:
         names = self._train.classes
-        return list(self._valid.classes) if self._valid else [names[i] for i in self.held_out(len(names))]
+        return self._valid.classes if self._valid else [names[i] for i in self.held_out(len(names))]
 
-    def _pictures(self, folders: ClassFolders, chosen: list[str], labels: list[str]) -> Source:
+    def _pictures(self, folders: ClassFolders, chosen: Sequence[str], identities: Sequence[str]) -> Source:
+        """The pictures of some of the folders; a label is the place of a name among the identities."""
         wanted = ClassFolders(folders.tree, folders.root, {name: folders.names[name] for name in chosen})
-        numbers = [labels.index(name) for name in chosen]
-        return self.pictures(wanted, np.repeat(numbers, [len(folders.names[name]) for name in chosen]))
+        places = {name: place for place, name in enumerate(identities)}
+        counts = [len(folders.names[name]) for name in chosen]
+        return self.pictures(wanted, np.repeat([places[name] for name in chosen], counts))
 
     def pairs(self) -> Pairs | None:
         """The pairs of the file.
@@ -126,12 +129,17 @@ class Faces(Identities, ImageFolder):
             raise ConfigError(
                 f"{self.config.pairs}:{number}: there is no picture {picture} of '{name}' in {tested.where}"
             )
-        before = sum(len(tested.names[other]) for other in tested.names if other < name)
-        return before + index
+        return self._firsts[name] + index
+
+    @cached_property
+    def _firsts(self) -> dict[str, int]:
+        """Test identity → the position of its first picture."""
+        counts = [len(pictures) for pictures in self._tested.names.values()]
+        return dict(zip(self._tested.names, accumulate([0, *counts]), strict=False))
 
 
-def _apart(where: str, names: object, known: object) -> None:
-    both = sorted(set(names) & set(known))  # type: ignore[call-overload]
+def _apart(where: str, names: Iterable[str], known: Iterable[str]) -> None:
+    both = sorted(set(names) & set(known))
     if both:
         rest = f" and {len(both) - 1} more" if len(both) > 1 else ""
         why = "who tests must not have been seen in training"

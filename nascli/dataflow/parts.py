@@ -57,9 +57,11 @@ class Parts:
         return [part for part, first in self.first.items() if ((numbers >= first) & (numbers < ends[part])).any()]
 
     def labels(self, numbers: Indices) -> Labels:
-        """The labels of these images, (n, …)."""
-        together = np.concatenate([source.labels for source in self.sources.values()])
-        found: Labels = together[numbers]
+        """The labels of these images, (n, …); parts that none of them lies in are not asked."""
+        parts = self.containing(numbers)
+        known = np.concatenate([self.first[part] + np.arange(len(self.sources[part])) for part in parts])
+        labels = np.concatenate([self.sources[part].labels for part in parts])
+        found: Labels = labels[np.searchsorted(known, numbers)]
         return found
 
     def images(self, numbers: Indices, augmenter: Augmenter | None, device: torch.device | str) -> Images:

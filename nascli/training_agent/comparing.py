@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from math import isfinite, nan
-
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from nascli.search_strategy.base import Score
-from nascli.training_agent.judging import NOT_FINITE, Judge
+from nascli.training_agent.judging import Judge, means
 
 ROWS = 1024  # of the matrix of cosines at a time
 
@@ -30,10 +28,7 @@ class Compared:
     def score(self) -> Score:
         """The means over all images."""
         scores, losses = self._agent.judge(torch.cat(self._outputs), torch.cat(self._labels))
-        loss = losses.double().mean().item()
-        if not isfinite(loss):
-            return Score(nan, nan, len(scores), NOT_FINITE)
-        return Score(scores.double().mean().item(), loss, len(scores))
+        return means([scores], [losses])
 
 
 def compared(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

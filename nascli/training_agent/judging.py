@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,8 +11,6 @@ from nascli.training_agent.racing import Seen
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-NOT_FINITE = "the loss is not finite"
 
 
 class Judge(Protocol):
@@ -34,6 +33,15 @@ class Account(Protocol):
         ...
 
 
+def means(scores: Sequence[Tensor], losses: Sequence[Tensor]) -> Score:
+    """The means over images, whose scores and losses come in parts (n,); a loss that is not finite is an error."""
+    images = sum(map(len, scores))
+    good, loss = (sum(part.double().sum().item() for part in parts) for parts in (scores, losses))
+    if not isfinite(loss):
+        return Score(nan, nan, images, "the loss is not finite")
+    return Score(good / images, loss / images, images)
+
+
 class Judged:
     """What an agent says of each image, and the means.
 
@@ -53,11 +61,7 @@ class Judged:
 
     def score(self) -> Score:
         """The means over all images."""
-        images = sum(map(len, self.scores))
-        good, loss = (sum(part.sum().item() for part in parts) for parts in (self.scores, self.losses))
-        if not isfinite(loss):
-            return Score(nan, nan, images, NOT_FINITE)
-        return Score(good / images, loss / images, images)
+        return means(self.scores, self.losses)
 
     def seen(self) -> Seen:
         """Image by image."""

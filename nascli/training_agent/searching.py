@@ -88,8 +88,11 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
         run.save("generator", StrategyState(state, space=record, data=data, summary=facts_of_it | dict(learned.facts)))
     summary = _summary(costs, feasible, told.constraints, winner, score) | facts | dict(found)
     spent = {"evaluations": problem.evaluated, "images": problem.images}
-    choice = Choice(tuple(int(i) for i in winner))
-    return Architecture(choice, space=record, data=data, summary=summary | spent)
+    return _architecture(problem, record, winner, summary | spent)
+
+
+def _architecture(problem: Problem, record: SpaceRecord, arch: Archs, summary: Mapping[str, Any]) -> Architecture:
+    return Architecture(Choice(tuple(int(i) for i in arch)), space=record, data=problem.data, summary=summary)
 
 
 def _evaluator(told: Search, supernet: SupernetCheckpoint | None) -> Evaluator:
@@ -113,8 +116,8 @@ def _keep_best(problem: Problem, record: SpaceRecord, told: Search, run: Run, er
         return
     summary = _summary(problem.costs, problem.feasible, told.constraints, winner, score)
     summary |= {"evaluations": problem.evaluated, "interrupted": True}
-    best = Architecture(Choice(tuple(int(i) for i in winner)), space=record, data=problem.data, summary=summary)
-    error.why = f"the best so far is in {run.save('best', best)}"
+    best = run.save("best", _architecture(problem, record, winner, summary))
+    error.why = f"the best so far is in {best}"
 
 
 Found = tuple[Archs, Score | None, Mapping[str, Any], Archs]

@@ -75,11 +75,10 @@ def main() -> int:
     print(
         f"{'criterion':10} {'seed':>4} {'AUC':>6} {'95 % interval':>16} {'accuracy':>9} {'EER':>6} {'TAR@.01':>9}  MACs"
     )
-    rows = [("raw pixels", "", pixels)]
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        _print(*rows[0])
+        _print("raw pixels", "", pixels)
         for criterion in CRITERIA:
             for seed in range(options.seeds):
                 report = chained(folder, criterion, seed)

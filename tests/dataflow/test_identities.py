@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from nascli.dataflow.faces import Faces
-from nascli.dataflow.generated_faces import GeneratedFaces
+from nascli.dataflow.generated_faces import GeneratedFaces, Portraits
+from nascli.dataflow.sources import Part, Source
 from nascli.errors import ConfigError
 
 
@@ -162,3 +163,22 @@ def test_a_file_of_pairs_that_makes_no_sense(tmp_path: Path, text: str, message:
 def test_a_file_of_pairs_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot read"):
         faces(folders(tmp_path, **PEOPLE), pairs=tmp_path / "nothing.txt").pairs()
+
+
+class Sealed(Portraits):
+    """Labels that nobody may ask for."""
+
+    @property
+    def labels(self) -> Any:  # type: ignore[override]
+        raise AssertionError("the test part was asked for its labels")
+
+
+class SealedFaces(GeneratedFaces):
+    def source(self, part: Part) -> Source | None:
+        return Sealed(self.config, np.arange(12, 16)) if part == "test" else super().source(part)
+
+
+def test_the_order_of_training_asks_nothing_of_the_test_part() -> None:
+    flow = SealedFaces(generated(valid_share=0.25).config)
+    numbers = flow.indices("train")
+    assert sorted(flow.order(numbers, 0, 0)) == numbers.tolist()
