@@ -86,7 +86,7 @@ class Trainer:
         self._restore()
         self.run.log(event="start", step=self.step, total=self.total)
         self._clock = time.monotonic(), self.step
-        self.curves = Curves(self.run.folder / "tensorboard" if self.options.tensorboard else None)
+        self.curves = Curves(self.run.folder / "tensorboard" if self.options.tensorboard else None, self.step)
         with self.run.progress("training", self.total, self.step) as bar:
             while self.step < self.total:
                 self._one_step(bar)

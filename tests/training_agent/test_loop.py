@@ -141,7 +141,7 @@ def test_the_path_of_a_loss_that_is_not_finite_is_the_one_that_ran(tmp_path: Pat
             self.asked += 1
             yield Update([Pass(forward) for forward in forwards])
 
-    with pytest.raises(RunFailed, match="at step 3, path 3,3,3,3,3,3$"):  # the seventh loss
+    with pytest.raises(RunFailed, match=r"at step 3, path 3,3,3,3,3,3$"):  # the seventh loss
         train_supernet(tiny(), Walking(), setup(Run(tmp_path / "out.pt")), training(criterion=SPOILED))
 
 
