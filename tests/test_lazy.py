@@ -26,9 +26,9 @@ FLAGS = {
     "build-lut": EVERY,
     "train-supernet": EVERY
     | TRAINS
-    | {"--training-strategy", "--lut", "--teacher", "--constraint", "--epochs", "--seed"},
+    | {"--training-strategy", "--lut", "--teacher", "--teacher-space", "--constraint", "--epochs", "--seed"},
     "search": EVERY | TASK | {"--lut", "--supernet", "--search-strategy", "--evaluator", "--constraint", "--seed"},
-    "retrain": EVERY | TRAINS | {"--arch", "--init", "--teacher", "--epochs", "--seed"},
+    "retrain": EVERY | TRAINS | {"--arch", "--init", "--teacher", "--teacher-space", "--epochs", "--seed"},
     "evaluate": EVERY | TASK | {"--model", "--lut"},
 }
 

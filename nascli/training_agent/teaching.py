@@ -31,7 +31,7 @@ def taught_by(model: Model | None, *named: Reference | None) -> Taught | None:
     try:
         space, _ = realise(None, {"teacher": record})
     except ComponentError as error:
-        hint = f"name it: --set teacher_space={'./' if record.source else ''}{record.use}"
+        hint = f"name it: --teacher-space {'./' if record.source else ''}{record.use}"
         raise ComponentError(error.what, why=error.why, hint=hint) from None
     return Taught(model, space)
 

@@ -128,7 +128,7 @@ def test_a_teacher_of_a_space_of_ones_own_is_asked_for_its_file(named: str | Non
     model = model_of(mine(tmp_path))
     with pytest.raises(ComponentError, match="--teacher was made with the search space") as caught:
         taught_by(model, None if named is None else resolve("search_space", named))
-    assert caught.value.hint == "name it: --set teacher_space=./space.py:Mine"
+    assert caught.value.hint == "name it: --teacher-space ./space.py:Mine"
 
 
 def test_a_pupil_of_another_space_than_its_teacher_names_both(tmp_path: Path) -> None:
