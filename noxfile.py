@@ -38,11 +38,11 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """The quickstart and spaces of one's own, as their users run them."""
+    """The quickstart, spaces of one's own and tasks of one's own, as their users run them."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         env = {**os.environ, "PATH": path, "VIRTUAL_ENV": sys.prefix, "SKIP_INSTALL": "1"}
-        for name in ("quickstart", "custom_space", "my_model"):
+        for name in ("quickstart", "custom_space", "my_model", "multi_label", "segmentation"):
             session.run("bash", f"examples/{name}.sh", f"{folder}/{name}", env=env, external=True)
 
 
@@ -60,6 +60,18 @@ def package(session: nox.Session) -> None:
         for command in ((), ("search",), ("inspect",)):
             session.run(f"{folder}/venv/bin/nascli", *command, "--help", external=True, silent=True)
         session.run(f"{folder}/venv/bin/nascli", "list", "search-space", external=True)
+
+
+@nox.session
+def bench_scoring(session: nox.Session) -> None:
+    """By hand, on a quiet machine: what each measure saves in scoring recorded populations."""
+    python(session, "-m", "tests.benchmarks.scoring", *session.posargs)
+
+
+@nox.session
+def bench_samplers(session: nox.Session) -> None:
+    """By hand, on a quiet machine: samples, tables, totals and answers of feasible sets a second."""
+    python(session, "-m", "tests.benchmarks.samplers", *session.posargs, OMP_NUM_THREADS="1")
 
 
 @nox.session
@@ -90,6 +102,30 @@ def spaces(session: nox.Session) -> None:
 def strategies(session: nox.Session) -> None:
     """By hand: a few steps with every training strategy on several kinds of spaces."""
     python(session, "tests/campaigns/strategies.py", *session.posargs)
+
+
+@nox.session
+def fidelity(session: nox.Session) -> None:
+    """By hand: how well supernets rank a small space whose truth is known; the tables of docs/fidelity.md."""
+    python(session, "tests/campaigns/fidelity.py", *session.posargs)
+
+
+@nox.session
+def constraints(session: nox.Session) -> None:
+    """By hand: searches under twelve constraints, from very tight to none, with every strategy."""
+    python(session, "tests/campaigns/constraints.py", *session.posargs)
+
+
+@nox.session
+def faces(session: nox.Session) -> None:
+    """By hand: face recognition end to end on generated faces, angular and triplet criteria, several seeds."""
+    python(session, "tests/campaigns/faces.py", *session.posargs)
+
+
+@nox.session
+def scaffolds(session: nox.Session) -> None:
+    """By hand: every kind scaffolded in an empty folder, its test, all stages with it, the lineage."""
+    python(session, "tests/campaigns/scaffolds.py", *session.posargs)
 
 
 @nox.session

@@ -52,10 +52,10 @@ class Latency(Meter):
         from torch.utils.benchmark import Timer
 
         with torch.inference_mode():
-            timers = []
+            timers, drawn = [], torch.Generator().manual_seed(0)
             for module, shape in blocks:
                 module.eval().to(memory_format=torch.contiguous_format)
-                names = {"module": module, "x": torch.rand(self.config.batch, *shape)}
+                names = {"module": module, "x": torch.rand(self.config.batch, *shape, generator=drawn)}
                 timers.append(Timer("module(x)", globals=names, num_threads=self.config.threads))
                 timers[-1].timeit(self.config.warmup)
             rounds = [self._round(timers, np.random.default_rng(i)) for i in range(self.config.rounds)]

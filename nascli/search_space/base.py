@@ -14,9 +14,11 @@ from pydantic import Field
 from nascli.artifacts.base import same_space
 from nascli.artifacts.header import SpaceRecord
 from nascli.component import Component, Reference, installed, resolve
+from nascli.cost.blocks import Blocks
 from nascli.cost.meter import Meter
 from nascli.cost.model import CostModel
-from nascli.errors import ComponentError, UsageError
+from nascli.errors import ComponentError, Mismatch, UsageError
+from nascli.search_space.randomness import own_randomness
 from nascli.space import Space
 
 if TYPE_CHECKING:
@@ -75,9 +77,25 @@ class SearchSpace(Component):
     def inherit(self, state: Mapping[str, Tensor], arch: Sequence[int]) -> dict[str, Tensor]:
         """The part of a supernet's `state_dict` that `model(arch)` takes over, under the model's names."""
 
-    @abstractmethod
+    def cost_blocks(self, counts_modules: bool = False) -> Blocks:
+        """The distinct blocks that a lookup table is measured on, and where each of them stands.
+
+        Args:
+            counts_modules: for meters that count modules, not calls; it matters where one is called several times.
+
+        Raises:
+            UsageError: the space makes its lookup table in another way, and names none.
+        """
+        why = f"{type(self).__name__} makes its lookup table without blocks"
+        raise UsageError(f"the blocks of {self.space.name} are not known", why=why)
+
     def lookup_table(self, meters: Sequence[Meter]) -> CostModel:
-        """What each candidate costs, by the given meters."""
+        """What each candidate costs, by the given meters: all distinct blocks are measured, each once."""
+        from nascli.cost.measuring import measured
+
+        with own_randomness():
+            metrics = {meter.metric: measured(meter, self.cost_blocks(meter.counts_modules)) for meter in meters}
+        return CostModel(self.space, metrics)
 
 
 def record_of(reference: Reference, space: Space) -> SpaceRecord:
@@ -110,8 +128,20 @@ def realise(reference: Reference | None, records: Mapping[str, SpaceRecord]) -> 
         reference = _installed(*records.items())
     found: SearchSpace = reference.build()
     for role, record in records.items():
+        if record.use == reference.name and None not in (record.source, reference.source):
+            _same_file(reference, record, f"--{role}")
         same_space(found.space, record, f"--{role}", "use files of one search space, or make this one anew")
     return found, record_of(reference, found.space)
+
+
+def _same_file(reference: Reference, record: SpaceRecord, role: str) -> None:
+    then, now = str(record.source), str(reference.source)
+    if then != now:
+        raise Mismatch(
+            f"'{record.use}' has changed since {role} was made (sha256 {then[:12]}… → {now[:12]}…)",
+            why="weights and architectures belong to the search space as it was",
+            hint="restore the file, or make this one anew",
+        )
 
 
 def _installed(first: tuple[str, SpaceRecord], *others: Any) -> Reference:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from abc import abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
-from nascli.cost.meter import Meter
-from nascli.cost.model import CostModel, Costs, Factor, Metric
+from nascli.cost.blocks import Blocks, Cells, CostBlock, block_id
 from nascli.search_space.base import SearchSpace
 from nascli.search_space.macro import Block, Layer, Macro, Placed, Shape, Stage, identified, plain, reaching
 from nascli.search_space.norm import USUAL, Norm
-from nascli.search_space.randomness import own_randomness
 from nascli.space import Decision, Space
 
 if TYPE_CHECKING:
@@ -221,36 +220,35 @@ class ChainSpace(SearchSpace):
     def _fixed_state(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return renamed(state, "network.first.", "first.") | renamed(state, "network.last.", "last.")
 
-    def lookup_table(self, meters: Sequence[Meter]) -> CostModel:
-        """Each distinct (block, input shape) is measured once; a chain's cost is the sum of its blocks' costs."""
-        return CostModel(self.space, {meter.metric: self._metric(meter, self.layers, _single) for meter in meters})
+    def cost_blocks(self, counts_modules: bool = False) -> Blocks:
+        """Each distinct (block, input shape) once; a chain's cost is the sum of its blocks' costs."""
+        layers = enumerate(self.layers)
+        return self._cost_blocks([((i,), layer, range(len(layer))) for i, layer in layers])
 
-    def block_cost(self, meter: Meter, placed: Placed) -> int | float:
-        """What one block costs in its place."""
-        with own_randomness():
-            return meter.measure_all([(self.block(placed), placed.input_shape)])[0]
-
-    def _metric(
-        self, meter: Meter, layers: Sequence[Sequence[Placed]], factor: Callable[[int, Costs], Factor]
-    ) -> Metric:
-        """The fixed blocks as the base, and a factor of each layer from the costs of its blocks."""
-        everywhere = [*self.first, *(placed for layer in layers for placed in layer), *self.last]
+    def _cost_blocks(self, layers: Sequence[tuple[tuple[int, ...], Sequence[Placed], Sequence[int]]]) -> Blocks:
+        """The blocks of the fixed parts and of layers: decisions, blocks, and the block of each cell of a factor."""
+        fixed = (*self.first, *self.last)
+        everywhere = [*fixed, *(placed for _, layer, _ in layers for placed in layer)]
         distinct = {_key(placed): placed for placed in everywhere}
-        with own_randomness():
-            measured = meter.measure_all([(self.block(placed), placed.input_shape) for placed in distinct.values()])
-        costs = dict(zip(distinct, measured, strict=True))
-        factors = (factor(i, np.array([costs[_key(placed)] for placed in layer])) for i, layer in enumerate(layers))
-        base = sum(costs[_key(placed)] for placed in (*self.first, *self.last))
-        return Metric(meter.metric, meter.unit, base, tuple(factors), meter.exact, notes=meter.notes())
+        positions = {key: n for n, key in enumerate(distinct)}
+        at = [np.array([positions[_key(placed)] for placed in row]) for row in (fixed, *(row for _, row, _ in layers))]
+        parts = [
+            Cells(decisions, np.arange(len(cells)), where[np.asarray(cells)])
+            for (decisions, _, cells), where in zip(layers, at[1:], strict=True)
+        ]
+        return Blocks(self.space, tuple(map(self._cost_block, distinct.values())), at[0], tuple(parts))
+
+    def _cost_block(self, placed: Placed) -> CostBlock:
+        block = replace(placed.block, op=identified(placed.block, self.folder).op)
+        key = _key(replace(placed, block=block))
+        mark = f"{placed.out_channels}_s{placed.stride}_{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+        id_ = block_id(placed.block.name, placed.input_shape, mark)
+        return CostBlock(id_, placed.block.name, placed.input_shape, partial(self.block, placed))
 
 
 def renamed(state: Mapping[str, Tensor], old: str, new: str) -> dict[str, Tensor]:
     """What stands under the name `old` in a `state_dict`, under the name `new`."""
     return {new + name.removeprefix(old): value for name, value in state.items() if name.startswith(old)}
-
-
-def _single(i: int, costs: Costs) -> Factor:
-    return Factor((i,), costs)
 
 
 def _label(index: int) -> str:

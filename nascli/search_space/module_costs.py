@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial, reduce
 from itertools import combinations, product
+from operator import and_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nascli.cost.meter import Meter
-from nascli.cost.model import Costs, Factor, Metric
+from nascli.cost.blocks import Blocks, Cells, CostBlock, Whole, block_id
 from nascli.search_space.recorded_modules import Known, bound, signature
 from nascli.search_space.recording import Call, Index, Recording
 from nascli.space import Archs, Condition, Space
@@ -26,7 +27,8 @@ Where = tuple[tuple[Condition, ...], ...]
 
 ALWAYS: Where = ((),)
 
-Cost = int | float
+Found = dict[Where, dict[Index, Counter[int]]]
+"""How often each block is there under some conditions, in each run."""
 
 
 def wheres_of(network: nn.Module) -> dict[nn.Module, Where]:
@@ -56,62 +58,66 @@ def tied_of(recording: Recording) -> tuple[tuple[str, ...], ...]:
 
 
 class Costing:
-    """The costs of a recorded network by one meter.
+    """The blocks of a recorded network: its calls, or its modules, whatever the choices inside of them are.
 
     Args:
         space: the network's.
         recording: of the network.
-        meter: counts calls, or modules where it `counts_modules`.
+        counts_modules: whether a module is there once, however often it is called.
     """
 
-    def __init__(self, space: Space, recording: Recording, meter: Meter) -> None:
-        self.space, self.recording, self.meter = space, recording, meter
+    def __init__(self, space: Space, recording: Recording, counts_modules: bool) -> None:
+        self.space, self.recording, self.counts_modules = space, recording, counts_modules
         self.positions = {d.label: i for i, d in enumerate(space.decisions)}
+        self._known: Known = {}
+        self._numbers: dict[str, int] = {}
+        self._distinct: list[CostBlock] = []
 
-    def metric(self) -> Metric:
-        """The base and the factors; inexact where the recording is not complete or parts share parameters."""
-        costs = self._by_module() if self.meter.counts_modules else self._by_call()
-        base = min(costs[ALWAYS].values())
-        costs[ALWAYS] = {index: cost - base for index, cost in costs[ALWAYS].items()}
-        grown: dict[tuple[int, ...], Costs] = {}
-        for where, by_run in costs.items():
+    def blocks(self) -> Blocks:
+        """The distinct ones and their places; with doubts where the recording is not complete, or parts are shared."""
+        found = self._by_module() if self.counts_modules else self._by_call()
+        base, found[ALWAYS] = _common(found[ALWAYS])
+        grown: dict[tuple[int, ...], list[tuple[Whole, Whole]]] = {}
+        for where, by_run in found.items():
             self._add(grown, where, by_run)
         covered = {i for decisions in grown for i in decisions}
         for i in set(range(len(self.space.decisions))) - covered:
-            grown[(i,)] = np.zeros(self.space.sizes[i], dtype=np.int64)
-        factors = tuple(Factor(decisions, values) for decisions, values in sorted(grown.items()))
-        doubts = self._doubts()
-        notes = {**self.meter.notes(), **doubts}
-        return Metric(self.meter.metric, self.meter.unit, base, factors, self.meter.exact and not doubts, notes=notes)
+            grown[(i,)] = [(np.zeros(0, dtype=np.int64),) * 2]
+        parts = (Cells(decisions, *map(np.concatenate, zip(*pairs, strict=True))) for decisions, pairs in grown.items())
+        ordered = tuple(sorted(parts, key=lambda part: part.decisions))
+        return Blocks(self.space, tuple(self._distinct), _array(base), ordered, self._doubts())
 
-    def _by_call(self) -> dict[Where, dict[Index, Cost]]:
-        """What all calls under the same conditions cost together, in each run."""
-        made = [(index, call) for index, calls in self.recording.runs.items() for call in calls]
-        costs: dict[Where, dict[Index, Cost]] = defaultdict(lambda: dict.fromkeys(self.recording.runs, 0))
-        for (index, call), cost in zip(made, self._measured([call for _, call in made]), strict=True):
-            costs[(call.conditions,)][index] += cost
-        return costs
+    def _by_call(self) -> Found:
+        """All calls under the same conditions, in each run."""
+        found: Found = {}
+        for index, calls in self.recording.runs.items():
+            for call in calls:
+                by_run = found.setdefault((call.conditions,), {run: Counter() for run in self.recording.runs})
+                by_run[index][self._number(call)] += 1
+        return found
 
-    def _by_module(self) -> dict[Where, dict[Index, Cost]]:
-        """What all modules of the same architectures cost together, whatever the run."""
+    def _by_module(self) -> Found:
+        """All modules of the same architectures, whatever the run."""
         wheres, calls = wheres_of(self.recording.network), {call.module: call for call in self.recording.first}
-        costs: dict[Where, Cost] = defaultdict(int)
-        for module, cost in zip(calls, self._measured(list(calls.values())), strict=True):
-            costs[wheres[module]] += cost
-        return {where: dict.fromkeys(self.recording.runs, cost) for where, cost in costs.items()}
+        found: dict[Where, Counter[int]] = {}
+        for module, call in calls.items():
+            found.setdefault(wheres[module], Counter())[self._number(call)] += 1
+        return {where: dict.fromkeys(self.recording.runs, counts) for where, counts in found.items()}
 
-    def _measured(self, calls: Sequence[Call]) -> list[Cost]:
-        """The cost of each call; equal ones are measured once, and all in one go."""
-        known: Known = {}
-        keys = [signature(call, known) for call in calls]
-        distinct = {key: bound(call) for key, call in dict(zip(keys, calls, strict=True)).items()}
-        measured = self.meter.measure_all([(block, block.shape) for block in distinct.values()])
-        costs = dict(zip(distinct, measured, strict=True))
-        return [costs[key] for key in keys]
+    def _number(self, call: Call) -> int:
+        """The position of a call's block; equal calls have one. Their order is that of the recording, always."""
+        key = signature(call, self._known)
+        if key not in self._numbers:
+            self._numbers[key] = len(self._distinct)
+            self._distinct.append(_cost_block(call, len(self._distinct)))
+        return self._numbers[key]
 
-    def _add(self, grown: dict[tuple[int, ...], Costs], where: Where, costs: Mapping[Index, Cost]) -> None:
-        """Put the cost of a part into the cells of the architectures that run it."""
-        varies = len(set(costs.values())) > 1
+    def _add(
+        self, grown: dict[tuple[int, ...], list[tuple[Whole, Whole]]], where: Where, found: Mapping[Index, Counter[int]]
+    ) -> None:
+        """Put a part into the cells of the architectures that run it."""
+        first = next(iter(found.values()))
+        varies = any(counts != first for counts in found.values())
         labels = {label for conditions in where for label, _ in conditions}
         involved = self._closed(labels | set(self.recording.shifters if varies else ()))
         if not involved:
@@ -120,8 +126,13 @@ class Costing:
         there = np.zeros(len(archs), dtype=bool)
         for conditions in where:
             there |= self._hold(conditions, archs)
-        values = np.where(there, self._values(archs, costs, varies), 0).reshape([self.space.sizes[i] for i in involved])
-        grown[involved] = grown[involved] + values if involved in grown else values
+        columns = [self.positions[label] for label in self.recording.shifters] if varies else []
+        pairs = [
+            (int(cell), block)
+            for cell in np.flatnonzero(there)
+            for block in (found[tuple(archs[cell, columns].tolist())] if varies else first).elements()
+        ]
+        grown.setdefault(involved, []).append((_array(cell for cell, _ in pairs), _array(block for _, block in pairs)))
 
     def _hold(self, conditions: Iterable[Condition], archs: Archs) -> npt.NDArray[np.bool_]:
         holds = np.ones(len(archs), dtype=bool)
@@ -129,12 +140,6 @@ class Costing:
             i = self.positions[label]
             holds &= np.isin(archs[:, i], indices) & self.space.exists_at(i, archs)
         return holds
-
-    def _values(self, archs: Archs, costs: Mapping[Index, Cost], varies: bool) -> Costs:
-        if not varies:
-            return np.full(len(archs), next(iter(costs.values())))
-        columns = [self.positions[label] for label in self.recording.shifters]
-        return np.array([costs[tuple(row)] for row in archs[:, columns].tolist()])
 
     def _closed(self, labels: Iterable[str]) -> tuple[int, ...]:
         """The positions of some decisions and of all that they hang on."""
@@ -155,11 +160,27 @@ class Costing:
 
     def _doubts(self) -> dict[str, str]:
         """Why totals may differ from what the decoded network costs."""
-        if not self.recording.complete and not self.meter.counts_modules:
+        if not self.recording.complete and not self.counts_modules:
             return {"inexact": f"shapes depend on too many joint indices of {', '.join(self.recording.shifters)}"}
-        if self.meter.counts_modules and _shares_parameters(self.recording.network):
+        if self.counts_modules and _shares_parameters(self.recording.network):
             return {"inexact": "parts of the network that may stand together share parameters, which are counted twice"}
         return {}
+
+
+def _cost_block(call: Call, number: int) -> CostBlock:
+    shape = bound(call).shape
+    name = type(call.module).__name__
+    return CostBlock(block_id(name, shape, f"{number:03d}"), name, shape, partial(bound, call))
+
+
+def _common(by_run: Mapping[Index, Counter[int]]) -> tuple[Iterable[int], dict[Index, Counter[int]]]:
+    """What all runs share, and the rest of each."""
+    common = reduce(and_, by_run.values())
+    return common.elements(), {index: counts - common for index, counts in by_run.items()}
+
+
+def _array(numbers: Iterable[int]) -> Whole:
+    return np.array(list(numbers), dtype=np.int64)
 
 
 def _shares_parameters(network: nn.Module) -> bool:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field, create_model
 
-from nascli.cost.meter import Meter
-from nascli.cost.model import CostModel
+from nascli.cost.blocks import Blocks
 from nascli.errors import NascliError, UsageError
 from nascli.search_space.base import SearchSpace
 from nascli.search_space.network_options import options_of
@@ -146,13 +145,11 @@ class ModuleSpace(SearchSpace):
             inherited[name] = state[f"{names[decoded.get_submodule(path)]}.{own}"]
         return inherited
 
-    def lookup_table(self, meters: Sequence[Meter]) -> CostModel:
-        """Each candidate is measured on what reached it in one run of the network."""
+    def cost_blocks(self, counts_modules: bool = False) -> Blocks:
+        """Each candidate on what reached it in one run of the network; equal ones once."""
         from nascli.search_space.module_costs import Costing
 
-        with own_randomness():
-            metrics = {meter.metric: Costing(self.space, self._recording, meter).metric() for meter in meters}
-        return CostModel(self.space, metrics)
+        return Costing(self.space, self._recording, counts_modules).blocks()
 
 
 @cache

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nascli.cost.meter import Meter
-from nascli.cost.model import CostModel, Costs, Factor
+from nascli.cost.blocks import Blocks
 from nascli.search_space.chain import renamed
 from nascli.search_space.macro import Block, Layer, Macro, Placed
 from nascli.search_space.proxylessnas import macro
@@ -91,22 +90,25 @@ class Sgnas(Published):
         states = self.space.canonical(np.asarray(arch)).reshape(len(self.layers), SUB_BLOCKS)
         return zip(self.layers, states.tolist(), strict=True)
 
-    def lookup_table(self, meters: Sequence[Meter]) -> CostModel:
-        """Each distinct layer is measured in each state of its sub-blocks; a factor a layer holds them all."""
-        layers = [
-            [_mixed(layer, state) for state in group.states.tolist()]
-            for layer, group in zip(self.layers, self.space.groups, strict=True)
-        ]
-        return CostModel(self.space, {meter.metric: self._metric(meter, layers, self._factor) for meter in meters})
+    def cost_blocks(self, counts_modules: bool = False) -> Blocks:
+        """Each distinct layer in each state of its sub-blocks; a part a layer holds them all."""
+        rows = zip(self.layers, self.space.groups, strict=True)
+        return self._cost_blocks(
+            [
+                (group.decisions, [_mixed(layer, state) for state in group.states.tolist()], self._states(i))
+                for i, (layer, group) in enumerate(rows)
+            ]
+        )
 
-    def _factor(self, i: int, costs: Costs) -> Factor:
-        """The costs of the states of layer `i`; a vector that is not sorted costs what its sorted form does."""
+    def _states(self, i: int) -> list[int]:
+        """The state of each joint index of layer `i`; a vector that is not sorted is what its sorted form is."""
         group, rule = self.space.groups[i], self.space.unordered[i]
         shape = tuple(self.space.sizes[j] for j in group.decisions)
         everything = np.indices(shape).reshape(SUB_BLOCKS, -1).T
         known = np.ravel_multi_index(tuple(group.states.T), shape)  # ascending, as the states are
         wanted = np.ravel_multi_index(tuple(rule.canonical(everything).T), shape)
-        return Factor(group.decisions, costs[np.searchsorted(known, wanted)].reshape(shape))
+        found: list[int] = np.searchsorted(known, wanted).tolist()
+        return found
 
 
 def _sub_labels(label: str) -> tuple[str, ...]:

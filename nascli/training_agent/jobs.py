@@ -17,7 +17,7 @@ from nascli.cost.macs import Macs
 from nascli.cost.params import Params
 from nascli.engine import Engine
 from nascli.search_space.base import SearchSpace
-from nascli.training_agent.base import Setup, check_images
+from nascli.training_agent.base import Setup
 from nascli.training_agent.loop import Trainer
 from nascli.training_agent.scoring import predict
 from nascli.training_agent.searching import costs_of
@@ -45,14 +45,14 @@ def retrain(
     teacher: Taught | None = None,
 ) -> tuple[TrainedModel, dict[str, Any]]:
     """Train one architecture to a fixed last epoch."""
-    check_images(space, setup.dataflow)
+    setup.agent.check(space, setup.dataflow)
     with Engine("cpu").seeded(setup.run.torch_seed("init")):
         module = space.model(arch)
     if init is not None:
         same_data(setup.dataflow.describe(), init.header.data, "--init")
         module.load_state_dict(space.inherit(init.payload.state_dict, arch))
     taught = teacher.network(setup) if teacher else None
-    trainer = Trainer(module, Plain(), setup, options, split=splits, teacher=taught)
+    trainer = Trainer(module, Plain(), setup, options, split=splits, teacher=taught, outputs=space.config.classes)
     summary = trainer.fit()
     return TrainedModel(tuple(arch), trainer.result().state_dict()), summary
 
@@ -60,7 +60,7 @@ def retrain(
 def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, lut: LookupTable | None) -> Evaluation:
     """The test metrics, the exact costs, and the measured latency beside what a table predicts."""
     same_data(setup.dataflow.describe(), model.header.data, "--model")
-    check_images(space, setup.dataflow)
+    setup.agent.check(space, setup.dataflow)
     trained, engine = model.payload, engines.engine()
     network = space.model(trained.arch)
     network.load_state_dict(trained.state_dict)

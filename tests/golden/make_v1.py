@@ -18,11 +18,13 @@ import torch
 from nascli.artifacts.architecture import Architecture, Choice
 from nascli.artifacts.base import Artifact
 from nascli.artifacts.checkpoint import Checkpoint, Progress
+from nascli.artifacts.comparison import Comparison, Runs
 from nascli.artifacts.header import DataRecord, Header
 from nascli.artifacts.history import History, Trials
 from nascli.artifacts.lookup_table import Column, LookupTable, Table
 from nascli.artifacts.model import Model, TrainedModel
 from nascli.artifacts.report import Evaluation, Report
+from nascli.artifacts.strategy_state import LearnedState, StrategyState
 from nascli.artifacts.supernet import SupernetCheckpoint, TrainedSupernet
 from nascli.component import resolve
 from nascli.search_space.base import record_of
@@ -84,10 +86,32 @@ def make() -> dict[str, Artifact[Any]]:
     trials = Trials(np.array(ARCHS[::-1]), *numbers, {"macs": np.array([56304, 13304])}, {1: "the loss is nan"})
     history = complete(History(trials, **both), {"constraint": ["macs<=60000"]}, **found)
 
+    network = {"width": 2, "layers": 1, "weights": {"last.bias": torch.arange(3.0)}}
+    learned = LearnedState(
+        "generator", {"metric": "macs", "tau": 0.5, "priors": torch.tensor(ARCHS), "network": network}
+    )
+    curve = {"curve": {"requested": [2304.0, 86304.0], "generated": [2304, 56304]}}
+    generator = complete(
+        StrategyState(learned, summary={"strategy": "generator", "metric": "macs", "tau": 0.5, **curve}, **both),
+        {"constraint": ["macs<=60000"]},
+        **found,
+    )
+
     state = filled(space.model(ARCHS[1]).state_dict())
     model = complete(Model(TrainedModel(ARCHS[1], state), **both), {"epochs": 3}, arch=arch.header.as_input())
     values = {"top1": 0.5, "loss": 0.6875, "confusions": [{"true": "a", "predicted": "b", "images": 2}]}
-    report = complete(Report(Evaluation(values, {"images_per_s": 8.5}), **both), {}, model=model.header.as_input())
+    told = {"top1": "share of test images, 0 to 1", "loss": "mean cross-entropy per test image, nats"}
+    evaluation = Evaluation(values, {"images_per_s": 8.5})
+    report = complete(Report(evaluation, conventions=told, **both), {}, model=model.header.as_input())
+
+    won = {"run": "random-seed0", "strategy": "random", "supernet": "", "seed": 0, "score": 0.75, "evaluations": 2}
+    standing = {"strategy": "random", "supernet": "", "seeds": 1, "score": 0.75, "interval": None, "rank": None}
+    standing |= {"advantage": None, "advantage_interval": None, "evaluations": 2.0}
+    comparison = complete(
+        Comparison(Runs([won], [standing], {"seconds": {"random-seed0": 1.5}}), **both),
+        {},
+        **{"random-seed0": arch.header.as_input()},
+    )
 
     optimizer = {"state": {0: {"momentum_buffer": torch.ones(2, 2)}}, "param_groups": [{"lr": 0.05, "params": [0]}]}
     streams = {"train": [1, 4]}
@@ -96,8 +120,9 @@ def make() -> dict[str, Artifact[Any]]:
     )
     checkpoint = complete(Checkpoint(progress, **both), {"epochs": 2, "seed": 0})
     return {
-        "lut.h5": lut, "supernet.pt": supernet, "arch.npy": arch, "arch.history.h5": history, "model.pt": model,
-        "report.json": report, "checkpoint.pt": checkpoint,
+        "lut.h5": lut, "supernet.pt": supernet, "arch.npy": arch, "arch.history.h5": history,
+        "arch.generator.pt": generator, "model.pt": model, "report.json": report, "compare.json": comparison,
+        "checkpoint.pt": checkpoint,
     }  # fmt: skip
 
 

@@ -11,17 +11,28 @@ from collections.abc import Iterator
 from typing import Any
 
 from nascli.artifacts.base import Artifact
-from nascli.commands.views import architecture, checkpoint, history, lookup_table, report, trained
+from nascli.commands.views import (
+    architecture,
+    checkpoint,
+    comparison,
+    history,
+    lookup_table,
+    report,
+    strategy_state,
+    trained,
+)
 from nascli.commands.views.common import View, clean, header_facts, header_table
 
 _KINDS = {
     "lookup-table": lookup_table,
     "architecture": architecture,
     "history": history,
+    "strategy-state": strategy_state,
     "supernet": trained,
     "model": trained,
     "checkpoint": checkpoint,
     "report": report,
+    "comparison": comparison,
 }
 
 

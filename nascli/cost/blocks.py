@@ -1,0 +1,143 @@
+"""The distinct blocks of a search space, and how the costs of its architectures are made of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nascli.cost.model import Costs, Factor
+from nascli.space import Archs, Space
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Whole = npt.NDArray[np.int64]
+
+FIXED = ("fixed",)
+"""The place of what every architecture has."""
+
+
+@dataclass(frozen=True)
+class CostBlock:
+    """One distinct (candidate or fixed part, input shape).
+
+    Args:
+        id: the same in every process and on every machine, for one space; fit for a file name.
+        name: for people.
+        shape: of its input without the batch, (C, H, W).
+        build: makes the module, with fresh weights.
+    """
+
+    id: str
+    name: str
+    shape: tuple[int, ...]
+    build: Callable[[], nn.Module] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The cells of one factor and the blocks in them.
+
+    Args:
+        decisions: positions of the decisions, as of a `Factor`.
+        cells: (k,) places in the raveled factor (C order); a cell may be named several times, or never.
+        blocks: (k,) the position of the block that each of them holds.
+    """
+
+    decisions: tuple[int, ...]
+    cells: Whole
+    blocks: Whole
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a block stands: `times` in the architectures that choose these candidates, `()` of them in all.
+
+    Args:
+        decisions: their labels; `FIXED` for the fixed parts.
+        candidates: the name of the chosen index of each decision.
+        times: how often the block is there.
+    """
+
+    decisions: tuple[str, ...]
+    candidates: tuple[str, ...]
+    times: int
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """All distinct blocks of a space, and where each of them stands.
+
+    The cost of an architecture is the sum of the costs of its blocks, whatever is measured.
+
+    Args:
+        space: whose blocks they are.
+        blocks: each distinct one once, ids all different.
+        base: (k,) positions of the blocks of the fixed parts, repeated where they stand several times.
+        parts: the searched blocks; together they cover every decision.
+        doubts: why totals may differ from what decoded networks cost; empty where they do not.
+    """
+
+    space: Space
+    blocks: tuple[CostBlock, ...]
+    base: Whole
+    parts: tuple[Cells, ...]
+    doubts: Mapping[str, str] = field(default_factory=dict)
+
+    def assembled(self, costs: Sequence[int | float]) -> tuple[int | float, tuple[Factor, ...]]:
+        """The base and the factors of a cost model, from what each block costs, in the order of `blocks`."""
+        known = np.asarray(costs)
+        factors = tuple(Factor(part.decisions, self._cells(part, known)) for part in self.parts)
+        return known[self.base].sum().item(), factors
+
+    def _cells(self, part: Cells, known: Costs) -> Costs:
+        sizes = tuple(self.space.sizes[i] for i in part.decisions)
+        values = np.zeros(prod(sizes), dtype=known.dtype)
+        np.add.at(values, part.cells, known[part.blocks])
+        return values.reshape(sizes)
+
+    def counts(self, archs: Archs) -> Whole:
+        """How often each architecture (n, d), made canonical first, has each block: (n, n_blocks)."""
+        archs = self.space.canonical(np.atleast_2d(archs))
+        found = np.tile(np.bincount(self.base, minlength=len(self.blocks)), (len(archs), 1))
+        for part in self.parts:
+            sizes = tuple(self.space.sizes[i] for i in part.decisions)
+            chosen = np.ravel_multi_index(tuple(archs[:, i] for i in part.decisions), sizes)
+            rows, entries = np.nonzero(chosen[:, None] == part.cells[None, :])
+            np.add.at(found, (rows, part.blocks[entries]), 1)
+        return found
+
+    @cached_property
+    def places(self) -> tuple[tuple[Place, ...], ...]:
+        """Where each block stands, in the order of `blocks`."""
+        found: list[list[Place]] = [[] for _ in self.blocks]
+        for block, times in zip(*np.unique(self.base, return_counts=True), strict=True):
+            found[int(block)].append(Place(FIXED, (), int(times)))
+        for part in self.parts:
+            for (cell, block), times in _counted(part):
+                found[block].append(self._place(part, cell, times))
+        return tuple(map(tuple, found))
+
+    def _place(self, part: Cells, cell: int, times: int) -> Place:
+        decisions = [self.space.decisions[i] for i in part.decisions]
+        indices = np.unravel_index(cell, tuple(d.size for d in decisions))
+        names = (d.name(int(i)) for d, i in zip(decisions, indices, strict=True))
+        return Place(tuple(d.label for d in decisions), tuple(names), times)
+
+
+def _counted(part: Cells) -> Iterable[tuple[tuple[int, ...], int]]:
+    pairs, times = np.unique(np.stack([part.cells, part.blocks], axis=1), axis=0, return_counts=True)
+    return zip(map(tuple, pairs.tolist()), times.tolist(), strict=True)
+
+
+def block_id(name: str, shape: Sequence[Any], mark: str) -> str:
+    """An id that says what a block is; `mark` tells it from others of the same name and shape."""
+    plain = re.sub(r"[^A-Za-z0-9_.+-]+", "-", name).strip("-.")[:60] or "block"
+    return f"{plain}_{'x'.join(map(str, shape))}_{mark}"
