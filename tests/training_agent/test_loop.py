@@ -137,9 +137,9 @@ def test_the_path_of_a_loss_that_is_not_finite_is_the_one_that_ran(tmp_path: Pat
         asked = 0
 
         def updates(self, step: int, rng: Any) -> Updates:
-            forwards = [self.space.forward([self.asked % 5] * 6), self.space.forward([4] * 6)]
+            paths = [4, 4, self.asked % 5, 4]
             self.asked += 1
-            yield Update([Pass(forward) for forward in forwards])
+            yield Update([Pass(self.space.forward([path] * 6)) for path in paths])
 
     with pytest.raises(RunFailed, match=r"at step 1, path 1,1,1,1,1,1\n"):  # the seventh loss
         train_supernet(tiny(), Walking(), setup(Run(tmp_path / "out.pt")), training(criterion=SPOILED))
