@@ -54,7 +54,7 @@ def retrain(
     chosen = arch.adopt(record) if arch.is_external else arch
     run.inputs["arch"] = chosen.header.as_input()
     setup = config.setup(run)
-    told, taught = chosen.payload.arch, taught_by(teacher, config.search_space)
+    told, taught = chosen.payload.arch, taught_by(teacher, config.search_space, config.teacher_space)
     trained, summary = retrain(space, told, setup, config, splits=config.splits, init=init, teacher=taught)
     facts = {"architecture": list(chosen.payload.arch)}
     return Model(trained, space=record, data=setup.dataflow.describe(), summary=summary | facts)

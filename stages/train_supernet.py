@@ -53,6 +53,7 @@ def train_supernet(
     setup = config.setup(run)
     constraints = [Constraint.parse(text) for text in config.constraint]
     panel = PanelOptions(config.panel, config.panel_epochs, config.panel_images) if config.panel else None
-    plan = Plan(lut, constraints, panel, taught_by(teacher, config.search_space), config.margin)
+    taught = taught_by(teacher, config.search_space, config.teacher_space)
+    plan = Plan(lut, constraints, panel, taught, config.margin)
     trained, summary = train_supernet(space, config.training_strategy.build(), setup, config, plan)
     return SupernetCheckpoint(trained, space=record, data=setup.dataflow.describe(), summary=summary)

@@ -21,16 +21,14 @@ EVERY = {
     "--quiet", "-q", "--verbose", "-v", "--search-space",
 }  # fmt: skip
 TASK = {"--dataflow", "--training-agent", "--accelerator", "--precision"}
-TRAINS = TASK | {"--criterion"}
+TRAINS = TASK | {"--criterion", "--teacher", "--teacher-space", "--epochs", "--seed"}
 FLAGS = {
     "build-lut": EVERY,
-    "train-supernet": EVERY
-    | TRAINS
-    | {"--training-strategy", "--lut", "--teacher", "--constraint", "--margin", "--epochs", "--seed"},
+    "train-supernet": EVERY | TRAINS | {"--training-strategy", "--lut", "--constraint", "--margin"},
     "search": EVERY
     | TASK
     | {"--lut", "--supernet", "--generator", "--search-strategy", "--evaluator", "--constraint", "--margin", "--seed"},
-    "retrain": EVERY | TRAINS | {"--arch", "--init", "--teacher", "--epochs", "--seed"},
+    "retrain": EVERY | TRAINS | {"--arch", "--init"},
     "evaluate": EVERY | TASK | {"--model", "--lut"},
 }
 

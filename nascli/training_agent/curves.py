@@ -11,11 +11,14 @@ from nascli.errors import UsageError
 class Curves:
     """Writes numbers by step into `folder`; does nothing where it is None.
 
+    Args:
+        after: the step that a resumed training goes on from; what an interrupted one wrote behind it is void.
+
     Raises:
         UsageError: TensorBoard is not installed.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, after: int = 0) -> None:
         self._writer: Any = None
         if folder is not None:
             try:
@@ -23,7 +26,7 @@ class Curves:
             except ImportError as error:
                 hint = "pip install 'nascli[tensorboard]', or leave tensorboard off"
                 raise UsageError("TensorBoard is not installed", why=str(error), hint=hint) from None
-            self._writer = SummaryWriter(str(folder))
+            self._writer = SummaryWriter(str(folder), purge_step=after + 1 if after else None)
 
     def add(self, step: int, **values: float | None) -> None:
         """One point of each curve."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from torch import nn
 
@@ -22,9 +22,9 @@ from nascli.training_agent.panel import Panel
 from nascli.training_agent.settings import Training
 from nascli.training_agent.snapshot import restored, snapshot
 from nascli.training_agent.streams import Stream
-from nascli.training_agent.tally import Tally
+from nascli.training_agent.tally import Seen, Tally
 from nascli.training_agent.updates import Teacher, Updater
-from nascli.training_strategy.base import TrainingStrategy
+from nascli.training_strategy.base import Pass, TrainingStrategy
 
 LOG_EVERY = 50
 
@@ -94,7 +94,7 @@ class Trainer:
         self._restore()
         self.run.log(event="start", step=self.step, total=self.total)
         self._clock = time.monotonic(), self.step
-        self.curves = Curves(self.run.folder / "tensorboard" if self.options.tensorboard else None)
+        self.curves = Curves(self.run.folder / "tensorboard" if self.options.tensorboard else None, self.step)
         with self.run.progress("training", self.total, self.step) as bar:
             while self.step < self.total:
                 self._one_step(bar)
@@ -132,7 +132,7 @@ class Trainer:
                     if update.split not in batches:
                         batches[update.split] = self._batch(update.split)
                     losses = self.updater.run(update, batches[update.split])
-                    self.tally.add(self.step, losses)
+                    self.tally.add(self.step, self._rate, [path_of(item) for item in update.passes], losses)
                     if self.ema is not None and update.params == "weights":
                         self.ema.update(self.module)
                     update = updates.send(losses)
@@ -147,35 +147,36 @@ class Trainer:
         batch = self.streams[split].next()
         return batch if self.mix is None or split != "train" else self.mix(batch)
 
+    @property
+    def _rate(self) -> float:
+        return float(self.schedule.get_last_lr()[0])
+
     def _check(self) -> None:
         """Raises RunFailed if a loss since the last report, or a weight now, is not finite."""
-        step = self.tally.broken()
-        if step is None and not all(p.isfinite().all() for p in self.module.parameters()):
-            step = self.step - 1
-        if step is not None:
-            self._fail(step)
+        self._check_losses()
+        if not all(p.isfinite().all() for p in self.module.parameters()):
+            self._fail("a weight", self.tally.last or Seen(self.step - 1, self._rate, ""))
 
-    def _report(self, bar: Bar) -> None:
+    def _check_losses(self) -> None:
         broken = self.tally.broken()
         if broken is not None:
-            self._fail(broken)
+            self._fail("the loss", broken)
+
+    def _report(self, bar: Bar) -> None:
+        self._check_losses()
         self._last = self.tally.means() or self._last
         (started, first), self._clock = self._clock, (time.monotonic(), self.step)
         speed = (self.step - first) * self.setup.dataflow.config.batch_size / max(1e-9, self._clock[0] - started)
-        rate = float(self.schedule.get_last_lr()[0])
-        self.run.log(event="train", step=self.step, images_per_s=round(speed, 1), lr=rate, **self._last)
-        self.curves.add(self.step, images_per_s=speed, lr=rate, **self._last)
+        self.run.log(event="train", step=self.step, images_per_s=round(speed, 1), lr=self._rate, **self._last)
+        self.curves.add(self.step, images_per_s=speed, lr=self._rate, **self._last)
         text = "  ".join(f"{name} {value:.3f}" for name, value in self._last.items())
         bar.advance(f"{text}  {speed:.0f} img/s", by=0)
 
-    def _fail(self, step: int) -> None:
-        rng = self.run.rng("path", step)
-        first = next(iter(next(self.strategy.updates(step, rng)).passes), None)
-        path = {} if first is None or first.forward is None else {k: v.active for k, v in first.forward.items()}
-        where = f", path {','.join('+'.join(map(str, v)) or '-' for v in path.values())}" if path else ""
+    def _fail(self, what: str, seen: Seen) -> NoReturn:
+        where = f", path {seen.path}" if seen.path else ""
         raise RunFailed(
-            f"the loss is not finite at step {step}{where}",
-            why=f"learning rate {self.options.learning_rate:g}, precision {self.options.precision}",
+            f"{what} is not finite at step {seen.step}{where}",
+            why=f"learning rate {seen.rate:g} at that step, precision {self.options.precision}",
             hint="lower learning_rate or clip_grad, and start anew with --force",
         )
 
@@ -196,3 +197,9 @@ class Trainer:
     def result(self) -> nn.Module:
         """The trained module: the moving average where one is kept."""
         return self.ema.module if self.ema is not None else self.module
+
+
+def path_of(item: Pass) -> str:
+    """What a pass runs, for people: the candidates of each decision; nothing for a module as it stands."""
+    selections = () if item.forward is None else item.forward.values()
+    return ",".join("+".join(map(str, selection.active)) or "-" for selection in selections)

@@ -92,6 +92,9 @@ class Training(Recipe, Task):
 
     seed: int = shared(0, ge=0, description="seed of all random streams")
     distillation: float = Field(1.0, gt=0, description="with --teacher: weight of the loss against its outputs")
+    teacher_space: Annotated[Reference, Kind("search_space")] | None = Field(
+        None, description="the search space of --teacher, where it is one of your own and not search_space"
+    )
     tensorboard: bool = run_option(False, description="write curves for TensorBoard beside the log")
     checkpoint_steps: int = run_option(0, ge=0, description="steps between checkpoints; 0: by time alone")
     checkpoint_minutes: float = run_option(2.0, gt=0, description="minutes between checkpoints")

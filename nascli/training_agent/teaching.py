@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nascli.artifacts.base import same_data
 from nascli.artifacts.model import Model
 from nascli.component import Reference
+from nascli.errors import ComponentError
 from nascli.search_space.base import SearchSpace, realise
 from nascli.training_agent.base import Setup
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def taught_by(model: Model | None, named: Reference | None) -> Taught | None:
-    """The teacher of a model file; its space is installed, or the one that the settings name.
+def taught_by(model: Model | None, *named: Reference | None) -> Taught | None:
+    """The teacher of a model file; its space is installed, or one of those that the settings name.
 
     Raises:
         ComponentError: its space is another one of the user's own.
@@ -24,8 +25,14 @@ def taught_by(model: Model | None, named: Reference | None) -> Taught | None:
     if model is None or model.header.space is None:
         return None
     record = model.header.space
-    same = named is not None and named.build().space.fingerprint == record.fingerprint
-    space, _ = realise(named if same else None, {"teacher": record})
+    for reference in named:
+        if reference is not None and (space := reference.build()).space.fingerprint == record.fingerprint:
+            return Taught(model, space)
+    try:
+        space, _ = realise(None, {"teacher": record})
+    except ComponentError as error:
+        hint = f"name it: --teacher-space {'./' if record.source else ''}{record.use}"
+        raise ComponentError(error.what, why=error.why, hint=hint) from None
     return Taught(model, space)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -33,11 +34,13 @@ class Options:
     accelerator: str = "cpu"
     precision: str = "32"
     threads: int = 0
+    clock: Literal["wall", "cpu"] = "wall"
 
     def compare(self, first: Work, second: Work, each: int = 1) -> Ratio:
         """Seconds of the first over seconds of the second, which runs `each` times in a pair where its cost varies."""
         works = self._finished(first, 1), self._finished(second, each)
-        found = compare(*works, least=LEAST, width=WIDTH, seconds=self.seconds)
+        clock = time.process_time if self.clock == "cpu" else time.perf_counter
+        found = compare(*works, least=LEAST, width=WIDTH, seconds=self.seconds, clock=clock)
         return replace(found, value=found.value * each, low=found.low * each, high=found.high * each)
 
     def _finished(self, work: Work, times: int) -> Work:
@@ -94,7 +97,8 @@ def run(title: str, rows: Sequence[Row], options: Options) -> None:
         table.add_row(row.name, row.what, found.measured.replace("[", r"\["), row.wanted, found.verdict)
     console = Console(width=240, highlight=False)
     console.print(table)
-    console.print(f"{machine(options)}, {date.today()}; ratios are of seconds: median [95 % interval] n pairs")
+    console.print(machine(options), soft_wrap=True)
+    console.print(f"Ratios are of {options.clock} seconds: median [95 % interval] n pairs; {date.today()}")
 
 
 def machine(options: Options) -> str:

@@ -36,3 +36,9 @@ def test_pairs_go_on_until_the_time_is_up_where_the_interval_stays_wide() -> Non
 
 def test_pairs_end_with_a_narrow_interval() -> None:
     assert compare(lambda: None, lambda: None, least=4, width=1e9).n == 4
+
+
+def test_pairs_are_timed_by_the_clock_that_is_given() -> None:
+    ticks = iter(range(1000))
+    found = compare(lambda: next(ticks), lambda: None, least=3, width=1e9, clock=lambda: float(next(ticks)))
+    assert (found.value, found.n) == (2, 3)

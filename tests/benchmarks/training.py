@@ -28,9 +28,13 @@ def main() -> None:
     parser.add_argument("--accelerator", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--precision", choices=("32", "bf16", "fp16"), default="32")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    clock = "cpu: seconds of the processor, where others use the machine; with one thread alone"
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help=clock)
     told = parser.parse_args()
+    if told.clock == "cpu" and (told.threads != 1 or told.accelerator == "cuda"):
+        parser.error("--clock cpu needs --threads 1 and no accelerator")
     torch.set_num_threads(told.threads)
-    options = Options(told.seconds, told.batch, told.accelerator, told.precision, told.threads)
+    options = Options(told.seconds, told.batch, told.accelerator, told.precision, told.threads, told.clock)
     run("Supernet training", [ROWS[name] for name in told.only or ROWS], options)
 
 

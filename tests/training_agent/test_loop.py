@@ -118,15 +118,63 @@ SPOILED = Reference("criterion", "spoiled", Spoiled, Spoiled.Config())
 
 
 @pytest.mark.parametrize("every", [4, 0])
-def test_a_loss_that_is_not_finite_is_named_with_its_step_and_path(every: int, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_is_named_with_its_step_learning_rate_and_path(every: int, tmp_path: Path) -> None:
     run, strategy = Run(tmp_path / "out.pt"), Uniform()
-    options = training(checkpoint_steps=every, criterion=SPOILED)
+    options = training(checkpoint_steps=every, criterion=SPOILED, warmup_epochs=2, learning_rate=0.13)
     with pytest.raises(RunFailed, match="the loss is not finite at step 6, path ") as caught:
         train_supernet(tiny(), strategy, setup(run), options)
     (update,) = strategy.updates(6, run.rng("path", 6))
     path = [str(selection.active[0]) for selection in update.passes[0].forward.values()]
     assert caught.value.what.endswith("path " + ",".join(path))
+    assert "learning rate 0.07 at that step" in caught.value.why  # 7 / 13 of the largest
     assert caught.value.exit_code == 5
+
+
+def test_the_path_of_a_loss_that_is_not_finite_is_the_one_that_ran(tmp_path: Path) -> None:
+    class Walking(TrainingStrategy):
+        """Remembers how often it was asked; the third pass of each step takes the next candidate."""
+
+        asked = 0
+
+        def updates(self, step: int, rng: Any) -> Updates:
+            paths = [4, 4, self.asked % 5, 4]
+            self.asked += 1
+            yield Update([Pass(self.space.forward([path] * 6)) for path in paths])
+
+    with pytest.raises(RunFailed, match=r"at step 1, path 1,1,1,1,1,1\n"):  # the seventh loss
+        train_supernet(tiny(), Walking(), setup(Run(tmp_path / "out.pt")), training(criterion=SPOILED))
+
+
+def test_a_weight_that_is_not_finite_fails_the_run_though_no_loss_saw_it(tmp_path: Path) -> None:
+    class Spoiling(Plain):
+        """Puts a NaN where no path comes by."""
+
+        def updates(self, step: int, rng: Any) -> Updates:
+            yield from super().updates(step, rng)
+            if step == 2:
+                with torch.no_grad():
+                    unused.fill_(float("nan"))
+
+    module = fresh(lambda: tiny().model(ARCH))
+    unused = torch.nn.Parameter(torch.zeros(1))
+    module.register_parameter("unused", unused)
+    with pytest.raises(RunFailed, match="a weight is not finite at step 3"):
+        Trainer(module, Spoiling(), setup(Run(tmp_path / "out.pt")), training()).fit()
+
+
+def test_checkpoints_replace_each_other(tmp_path: Path) -> None:
+    run = CutRun(tmp_path / "out.pt")
+    run.cut = "between checkpoints"
+    with pytest.raises(Crash):
+        JOBS["supernet"](run)
+    assert len(events(tmp_path, "checkpoint")) > 1
+    assert [file.name for file in run.folder.iterdir() if file.suffix == ".pt"] == ["last.pt"]
+
+
+def test_checkpoints_come_by_the_clock_too(tmp_path: Path) -> None:
+    options = training(epochs=1, checkpoint_steps=0, checkpoint_minutes=1e-9)
+    Trainer(fresh(lambda: tiny().model(ARCH)), Plain(), setup(Run(tmp_path / "out.pt")), options).fit()
+    assert [event["step"] for event in events(tmp_path, "checkpoint")] == [1, 2, 3, 4, 5]
 
 
 def test_a_failed_run_keeps_its_last_good_checkpoint(tmp_path: Path) -> None:

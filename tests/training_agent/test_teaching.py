@@ -126,5 +126,12 @@ def test_a_teacher_of_a_space_of_ones_own_is_built_by_the_space_that_the_setting
 @pytest.mark.parametrize("named", [None, "tiny"])
 def test_a_teacher_of_a_space_of_ones_own_is_asked_for_its_file(named: str | None, tmp_path: Path) -> None:
     model = model_of(mine(tmp_path))
-    with pytest.raises(ComponentError, match="--teacher was made with the search space"):
+    with pytest.raises(ComponentError, match="--teacher was made with the search space") as caught:
         taught_by(model, None if named is None else resolve("search_space", named))
+    assert caught.value.hint == "name it: --teacher-space ./space.py:Mine"
+
+
+def test_a_pupil_of_another_space_than_its_teacher_names_both(tmp_path: Path) -> None:
+    found = taught_by(model_of(mine(tmp_path)), resolve("search_space", {"use": "tiny", **OPTIONS}), mine(tmp_path))
+    assert found is not None
+    assert type(found.space).__name__ == "Mine"
