@@ -31,7 +31,12 @@ def compare(  # noqa: PLR0913, PLR0917 (options of a command)
         int | None, typer.Option("--max-evaluations", min=1, help="Architectures that a search may score.")
     ] = None,
     truth: Annotated[
-        str | None, typer.Option("--truth", metavar="FILE[:FIELD]", help="A tabular benchmark that ranks the winners.")
+        str | None,
+        typer.Option(
+            "--truth",
+            metavar="FILE[:FIELD]",
+            help="A tabular benchmark that ranks the winners; a field as the evaluator table has it.",
+        ),
     ] = None,
     assign: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
