@@ -47,7 +47,7 @@ def compare(  # noqa: PLR0913, PLR0917 (options of a command)
     Every strategy searches with the same number of evaluations and the same seeds, and random search is always among
     them. The problem is that of `nascli search` with this YAML. Runs that are there already and current are kept; an
     interrupted comparison goes on when the same command is given again. A strategy with options:
-    --strategy '{use: evolution, population: 8}'.
+    --strategy '{use: pareto, pick: accuracy}', whose winner is else the knee of its front.
     """
     from nascli.commands.arena import Contest, contend
     from nascli.commands.stage_command import present
