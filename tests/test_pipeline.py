@@ -194,6 +194,26 @@ def test_sigterm_ends_with_130_and_a_command_that_resumes(tmp_path: Path) -> Non
     assert (tmp_path / "s.pt.run/last.pt").exists()
 
 
+def test_an_interrupted_search_leaves_its_best_so_far_to_be_retrained(
+    chain: Path, nascli: Command, tmp_path: Path
+) -> None:
+    options = ["-c", str(chain / "run.yaml"), "--supernet", str(chain / "supernet.pt"), "-o", "a.npy"]
+    endless = ["--set", "search.max_evaluations=100000", "--set", "constraint=[]"]
+    command = [sys.executable, "-m", "nascli", "search", *options, *endless]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "a.npy.run/log.jsonl"
+    while process.poll() is None and not (log.exists() and '"score"' in log.read_text()):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume" in stderr
+    assert "the best so far is in a.best.npy" in stderr
+    assert not (tmp_path / "a.npy").exists()
+    done = nascli("retrain", "-c", str(chain / "run.yaml"), "--arch", "a.best.npy", "-o", "m.pt", "--dry-run")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_killed_training_resumes_to_the_same_digest(chain: Path, nascli: Command, tmp_path: Path) -> None:
     options = ["-c", str(chain / "run.yaml"), "--set", "checkpoint_steps=3", "-o", "s.pt", "--resume"]
     process = subprocess.Popen([sys.executable, "-m", "nascli", "train-supernet", *options], cwd=tmp_path)

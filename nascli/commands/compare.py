@@ -31,7 +31,12 @@ def compare(  # noqa: PLR0913, PLR0917 (options of a command)
         int | None, typer.Option("--max-evaluations", min=1, help="Architectures that a search may score.")
     ] = None,
     truth: Annotated[
-        str | None, typer.Option("--truth", metavar="FILE[:FIELD]", help="A tabular benchmark that ranks the winners.")
+        str | None,
+        typer.Option(
+            "--truth",
+            metavar="FILE[:FIELD]",
+            help="A tabular benchmark that ranks the winners; a field as the evaluator table has it.",
+        ),
     ] = None,
     assign: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -42,7 +47,7 @@ def compare(  # noqa: PLR0913, PLR0917 (options of a command)
     Every strategy searches with the same number of evaluations and the same seeds, and random search is always among
     them. The problem is that of `nascli search` with this YAML. Runs that are there already and current are kept; an
     interrupted comparison goes on when the same command is given again. A strategy with options:
-    --strategy '{use: evolution, population: 8}'.
+    --strategy '{use: pareto, pick: accuracy}', whose winner is else the knee of its front.
     """
     from nascli.commands.arena import Contest, contend
     from nascli.commands.stage_command import present

@@ -46,7 +46,7 @@ class Optuna(Screened):
         """Start an empty study."""
         self.check(problem.feasible)
         super().begin(problem, rng)
-        self._startup = min(self.config.startup, self.affordable(self.config.startup))
+        self._startup = self.affordable(self.config.startup)
         self._told = 0
         self._distributions = _distributions(problem.space)
         self._study = _study(int(rng.integers(2**31)), self._startup, self.config.candidates)

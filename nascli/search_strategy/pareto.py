@@ -55,7 +55,7 @@ class Pareto(Screened):
         """Start without members."""
         super().begin(problem, rng)
         self._against = self._metrics(problem.feasible)
-        self._size = max(2, self.affordable(self.config.population))
+        self._size = self.affordable(self.config.population)
         self._members: list[Member] = []
 
     def ask(self) -> Archs:

@@ -26,7 +26,9 @@ class TableEvaluator(Evaluator):
         """Options of the tabular benchmark."""
 
         path: Path = run_option(Path(), strict=False, description="the JSON file")
-        score: str = Field("mean_acc", description="a field, or one value of a list: test_acc.0")
+        score: str = Field(
+            "mean_acc", description="a field, one value of a list: test_acc.0, or a mean: test_acc.1+test_acc.2"
+        )
         scale: float = Field(0.01, gt=0, description="factor that turns the field into a share; 0.01 for percent")
 
     config: Config
@@ -74,11 +76,16 @@ class TableEvaluator(Evaluator):
         entry = self._table.get("".join(digits), self._table.get(",".join(digits)))
         if entry is None:
             return Score(float("nan"), float("nan"), 0, "not in the benchmark")
-        field, dot, index = self.config.score.partition(".")
         try:
-            value = entry[field][int(index)] if dot else entry[field]
-            accuracy = float(value) * self.config.scale
+            values = [_number(entry, name) for name in self.config.score.split("+")]
         except (KeyError, IndexError, TypeError, ValueError) as error:
             fields = ", ".join(entry) if isinstance(entry, dict) else type(entry).__name__
             raise ConfigError(f"the benchmark has no number '{self.config.score}'", why=f"fields: {fields}") from error
+        accuracy = sum(values) / len(values) * self.config.scale
         return Score(accuracy, 1 - accuracy, 0)
+
+
+def _number(entry: Any, name: str) -> float:
+    """The value of a field, or of one place of its list."""
+    field, dot, index = name.strip().partition(".")
+    return float(entry[field][int(index)] if dot else entry[field])

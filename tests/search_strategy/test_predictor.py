@@ -9,9 +9,12 @@ import pytest
 from nascli.search_strategy.base import Score
 from nascli.search_strategy.evolution import Evolution
 from nascli.search_strategy.predictor import LEAST, Ridge, Screen
+from nascli.space import Archs
+from tests.cost.helpers import chain, nested
 
 from .helpers import additive, toy
 
+LARGE = np.random.default_rng(11).integers(0, 100, (8, 6)).tolist()
 TABLES = [[0, 3, 1, 7], [2, 0, 5, 4], [1, 6, 0, 2], [0, 2, 4, 6]]
 
 
@@ -84,3 +87,55 @@ def test_screened_offspring_are_better_than_unscreened_ones(tmp_path: Path) -> N
             results.append(max(additive(tables)(np.array(arch)).accuracy for arch in parts.evaluator.seen))
         best[predictor] = np.mean(results)
     assert best["ridge"] > best[None]
+
+
+def screen(kind: Literal["ridge", "mlp"], n: int, seed: int = 0) -> tuple[Screen, Archs]:
+    """One that has learned `n` additive scores."""
+    space, rng = chain({"macs": LARGE}).space, np.random.default_rng(seed)
+    made, archs = Screen(space, kind, rng), rng.integers(0, 6, (n, 8))
+    made.learn(archs, [additive(LARGE)(arch) for arch in archs])
+    return made, archs
+
+
+def test_a_predictor_leaves_the_stream_of_the_search_as_it_was() -> None:
+    with_it, without = np.random.default_rng(3), np.random.default_rng(3)
+    Screen(chain({"macs": LARGE}).space, "ridge", with_it)
+    assert with_it.random() == without.random()
+
+
+def test_it_learns_anew_when_scores_came() -> None:
+    made, archs = screen("ridge", 20)
+    before = made.predict(archs[:1])
+    more = np.random.default_rng(5).integers(0, 6, (30, 8))
+    made.learn(more, [Score(float(i), 0.0, 1) for i in range(30)])
+    assert made.predict(archs[:1]) != before
+
+
+def test_it_is_ready_with_enough_scores_and_failures_do_not_count() -> None:
+    made, _ = screen("ridge", LEAST - 1)
+    failed = Score(float("nan"), float("nan"), 0, "broken")
+    made.learn(np.zeros((1, 8), dtype=np.int64), [failed])
+    assert not made.ready
+    assert made.facts() == {"kind": "ridge", "scores": LEAST - 1, "tau": None}
+    made.learn(np.zeros((1, 8), dtype=np.int64), [Score(0.1, 0.9, 1)])
+    assert made.ready
+
+
+def test_scores_that_are_all_equal_have_no_tau() -> None:
+    made, rng = Screen(chain({"macs": LARGE}).space, "ridge", np.random.default_rng(0)), np.random.default_rng(1)
+    made.learn(rng.integers(0, 6, (30, 8)), [Score(0.5, 0.5, 1)] * 30)
+    assert made.facts()["tau"] is None
+
+
+def test_a_decision_that_does_not_exist_has_no_feature() -> None:
+    made = Screen(nested().space, "ridge", np.random.default_rng(0))
+    features = made._features(np.array([[0, 1, 3, 0], [1, 1, 3, 0]]))
+    assert features.sum(axis=1).tolist() == [3, 4]
+
+
+def test_the_outcome_says_how_well_the_predictor_ranks(tmp_path: Path) -> None:
+    strategy = Evolution(Evolution.Config(predictor="ridge"))
+    outcome = strategy.search(toy(tmp_path, LARGE, evaluations=60).problem(), np.random.default_rng(0))
+    assert outcome.facts["predictor"]["tau"] > 0.5
+    assert outcome.facts["predictor"]["scores"] >= 48
+    assert Evolution().search(toy(tmp_path, LARGE, evaluations=9).problem(), np.random.default_rng(0)).facts == {}

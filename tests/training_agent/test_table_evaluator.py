@@ -40,6 +40,13 @@ def test_a_score_may_be_one_value_of_a_list(tmp_path: Path) -> None:
     assert looked_up(tmp_path, {"0": ENTRY}, [0], score="test_acc.1").accuracy == 0.75
 
 
+def test_a_score_may_be_the_mean_of_several(tmp_path: Path) -> None:
+    found = looked_up(tmp_path, {"0": ENTRY}, [0], score="test_acc.0+test_acc.1+mean_acc")
+    assert found.accuracy == pytest.approx(0.5)
+    with pytest.raises(ConfigError, match=r"no number 'mean_acc\+other'"):
+        looked_up(tmp_path, {"0": ENTRY}, [0], score="mean_acc+other")
+
+
 def test_scale_turns_the_field_into_a_share(tmp_path: Path) -> None:
     assert looked_up(tmp_path, {"0": {"acc": 0.5}}, [0], score="acc", scale=1.0) == Score(0.5, 0.5, 0)
 
