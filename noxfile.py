@@ -126,3 +126,9 @@ def faces(session: nox.Session) -> None:
 def scaffolds(session: nox.Session) -> None:
     """By hand: every kind scaffolded in an empty folder, its test, all stages with it, the lineage."""
     python(session, "tests/campaigns/scaffolds.py", *session.posargs)
+
+
+@nox.session
+def bench_training(session: nox.Session) -> None:
+    """By hand: speed and memory of supernet training, as one table."""
+    python(session, "-m", "tests.benchmarks.training", *session.posargs)

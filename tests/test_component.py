@@ -135,6 +135,7 @@ def test_moving_text_between_files_changes_the_digest(write: Write, tmp_path: Pa
 REQUIRED = {
     "chain": {"search": [{"out": 8}], "candidates": [{"op": "skip"}]},
     "image_folder": {"path": "images"},
+    "faces": {"path": "images"},
 }
 
 

@@ -12,7 +12,7 @@ from nascli.space import Space
 
 @dataclass(frozen=True)
 class Runs:
-    """`runs`: plain JSON values, one mapping each; `standings`: what they say; `measured`: seconds, not in the digest."""
+    """`runs`: a mapping each; `standings`: what they say; `measured`: seconds a run, outside the digest."""
 
     runs: Sequence[Mapping[str, Any]]
     standings: Sequence[Mapping[str, Any]]

@@ -29,7 +29,7 @@ DIGESTS = {
     "arch.history.h5": "ecd45cede7ceecf0c6d7451a60974e01a1e32fa1cf655ef14c033faafee1b8db",
     "arch.npy": "d12fa130006909af66a97379554e2ecbb0d0f6cdb549361db0d6bb10f53e716b",
     "checkpoint.pt": "248390c8d028e06724b2c4c75b33dd27e82032fac43100886953799cd646a594",
-    "compare.json": "4e63498d7ac7fbd46132a84a4f3ae867117509e7c7e05d7d2250af29058462b3",
+    "compare.json": "2adbc0e3a6f11ac4f955018bfea1e4f7a94fba5e775e45377429df0577ead2b5",
     "lut.h5": "d0105f44fdf789f79e729d2609a41f818d524825f7ee6685df06e987a82f9f12",
     "model.pt": "b5dbb69c839a2aad5ca4b48dec2085fd754acec1e1c2c5337ab3cc230f3ac2e8",
     "report.json": "ce1ab426462a678713690d14772e27951cc16d09105ce6e2450263d8a52aec3f",

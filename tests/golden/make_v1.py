@@ -100,10 +100,13 @@ def make() -> dict[str, Artifact[Any]]:
     state = filled(space.model(ARCHS[1]).state_dict())
     model = complete(Model(TrainedModel(ARCHS[1], state), **both), {"epochs": 3}, arch=arch.header.as_input())
     values = {"top1": 0.5, "loss": 0.6875, "confusions": [{"true": "a", "predicted": "b", "images": 2}]}
-    report = complete(Report(Evaluation(values, {"images_per_s": 8.5}), **both), {}, model=model.header.as_input())
+    told = {"top1": "share of test images, 0 to 1", "loss": "mean cross-entropy per test image, nats"}
+    evaluation = Evaluation(values, {"images_per_s": 8.5})
+    report = complete(Report(evaluation, conventions=told, **both), {}, model=model.header.as_input())
 
     won = {"run": "random-seed0", "strategy": "random", "supernet": "", "seed": 0, "score": 0.75, "evaluations": 2}
-    standing = {"strategy": "random", "supernet": "", "seeds": 1, "score": 0.75, "rank": None}
+    standing = {"strategy": "random", "supernet": "", "seeds": 1, "score": 0.75, "interval": None, "rank": None}
+    standing |= {"advantage": None, "advantage_interval": None, "evaluations": 2.0}
     comparison = complete(
         Comparison(Runs([won], [standing], {"seconds": {"random-seed0": 1.5}}), **both),
         {},

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from nascli.training_agent.folding import folded, traced
+from nascli.training_agent.folding import folded, overwriting, traced
 
 from .helpers import fresh, state_of
 
@@ -178,6 +179,52 @@ def test_folding_runs_no_batchnorm_and_writes_nothing() -> None:
         net(images())
     assert not any("batch_norm" in event.key for event in watched.key_averages())
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def in_training(net: Any) -> Any:
+    net.norm.momentum = None
+    net.norm.reset_running_stats()
+    net.norm.train()
+    return net
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+@pytest.mark.parametrize("options", [{}, {"affine": False}])
+def test_overwriting_gives_the_same_bit_for_bit(dtype: Any, layout: Any, options: dict[str, Any]) -> None:
+    plain = made(Net(in_a_row, **options)).to(torch.float64 if dtype == torch.float64 else torch.float32)
+    fast = copy.deepcopy(plain)
+    pairs = found(fast, images(next(plain.parameters()).dtype))
+    for net in (in_training(plain), in_training(fast)):
+        net.to(memory_format=layout)
+    half = torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16)
+    with torch.inference_mode(), half:
+        for shift in (0, 1):
+            x = images(next(plain.parameters()).dtype).to(memory_format=layout) + shift
+            expected = plain(x)
+            with overwriting(pairs):
+                assert torch.equal(fast(x), expected)
+    assert len(pairs) == 1
+    assert all(torch.equal(value, plain.state_dict()[name]) for name, value in fast.state_dict().items())
+    assert plain.norm.num_batches_tracked == 2
+
+
+def test_overwriting_asks_for_no_memory() -> None:
+    net, places = made(Net(in_a_row)), list[int]()
+    pairs = found(net)
+    for layer in (net.conv, net.norm):
+        layer.register_forward_hook(lambda module, given, output: places.append(output.data_ptr()))
+    with torch.no_grad(), overwriting(pairs):
+        in_training(net)(images())
+    assert places[0] == places[1]
+
+
+def test_one_value_a_channel_is_refused_as_ever() -> None:
+    net: Any = made(Net(in_a_row))
+    pairs = found(net)
+    net.conv.padding = 0
+    with torch.no_grad(), overwriting(pairs), pytest.raises(ValueError, match="more than 1 value"):
+        in_training(net)(images()[:1, :, :3, :3])
 
 
 def test_an_error_inside_ends_folding_too() -> None:

@@ -237,6 +237,24 @@ def test_layout_and_folding_change_float64_logits_by_rounding_alone(name: str) -
     torch.testing.assert_close(fast, plain, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("measures", [{"overwrite": False}, {"inference": False}])
+def test_overwriting_and_inference_mode_change_no_bit(measures: dict[str, Any]) -> None:
+    assert scores(scorer(**measures), FAMILY) == scores(scorer(), FAMILY)
+
+
+def test_a_cpu_judges_a_batch_in_parts() -> None:
+    space, data = tiny().space, flow(train_images=200, batch_size=50, valid_share=0.5)
+    sizes: dict[bool, set[int]] = {}
+    for small in (True, False):
+        supernet, seen = fresh(tiny().supernet), set[int]()
+        found = Scorer(supernet, space, images(data, 100), AGENT, ENGINE, Measures(small=small))
+        found.pieces.of(FAMILY[0])
+        supernet.network.first.register_forward_hook(lambda m, x, y, seen=seen: seen.add(len(y)))
+        assert found.score(FAMILY[:1])[0].images == 100
+        sizes[small] = seen
+    assert sizes == {True: {50, 32, 18}, False: {50}}
+
+
 def test_scoring_changes_no_weight_and_leaves_ordinary_buffers() -> None:
     supernet = fresh(tiny().supernet)
     before = {name: p.detach().clone() for name, p in supernet.named_parameters()}
