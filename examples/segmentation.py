@@ -93,7 +93,7 @@ class Shapes(Dataflow):
             label[(rows - y[0]) ** 2 + (columns - x[0]) ** 2 < radius[0] ** 2] = 1
             label[(abs(rows - y[1]) < radius[1]) & (abs(columns - x[1]) < radius[1])] = 2
         noise = rng.integers(-self.config.noise, self.config.noise + 1, size=labels.shape)
-        grey = np.array([60, 140, 140, 200])[labels] + noise  # a disc and a square differ in their outline alone
+        grey = np.array([60, 150, 120, 200])[labels] + noise  # one pixel alone does not tell a disc from a square
         return grey.clip(0, 255).astype(np.uint8)[:, None], labels
 
 
