@@ -2,14 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nascli.artifacts.lookup_table import Evidence
 from nascli.cost.blocks import Blocks
+from nascli.cost.macs import Macs
 from nascli.cost.meter import Meter
 from nascli.cost.model import Metric
+from nascli.cost.sampled_meter import SampledMeter
+from nascli.cost.validation import Networks, corrected, spread
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
-def measured(meter: Meter, blocks: Blocks) -> Metric:
-    """The metric that one meter finds for a space: every distinct block is measured, all in one go."""
+LEAST = 9
+"""Fewer whole networks say nothing."""
+
+
+def measured(meter: Meter, blocks: Blocks, model: Callable[[Sequence[int]], nn.Module]) -> Metric:
+    """The metric that one meter finds for a space: every distinct block is measured, all in one go.
+
+    Args:
+        meter: one that samples measures whole networks beside the blocks, where it wants some.
+        blocks: of the space.
+        model: makes the network of an architecture.
+    """
+    if isinstance(meter, SampledMeter):
+        return _sampled(meter, blocks, model)
     costs = meter.measure_all([(block.build(), block.shape) for block in blocks.blocks])
+    return _metric(meter, blocks, np.asarray(costs))
+
+
+def _metric(meter: Meter, blocks: Blocks, costs: Any, **known: Any) -> Metric:
     base, factors = blocks.assembled(costs)
-    exact = meter.exact and not blocks.doubts
-    return Metric(meter.metric, meter.unit, base, factors, exact, notes={**meter.notes(), **blocks.doubts})
+    notes = {**meter.notes(), **blocks.doubts, **known.pop("notes", {})}
+    base += known.pop("fixed", 0)
+    return Metric(meter.metric, meter.unit, base, factors, meter.exact and not blocks.doubts, notes=notes, **known)
+
+
+def _sampled(meter: SampledMeter, blocks: Blocks, model: Callable[[Sequence[int]], nn.Module]) -> Metric:
+    items = [(block.build(), block.shape) for block in blocks.blocks]
+    macs, rng = _metric(Macs(), blocks, Macs().measure_all(items)), np.random.default_rng(0)
+    wanted = meter.config.networks
+    archs = spread(macs, blocks, wanted, rng) if wanted else np.empty((0, len(blocks.space.sizes)), dtype=np.int64)
+    archs = archs if len(archs) >= LEAST else archs[:0]
+    networks = [(model(arch), blocks.space.input_shape) for arch in archs.tolist()]
+    samples = meter.sample_all(items, networks).samples
+    costs = meter.value(samples[:, : len(items)])
+    ids = tuple(block.id for block in blocks.blocks)
+    evidence = Evidence(ids, samples[:, : len(items)], archs, samples[:, len(items) :])
+    if not len(archs):
+        return _metric(meter, blocks, costs, evidence=evidence)
+    found = Networks(archs, samples[:, len(items) :], macs.total(archs).astype(np.float64))
+    costs, fixed, facts = corrected(costs, blocks, found, meter.value, rng)
+    error = facts["held_out_table"]["error95"]
+    return _metric(meter, blocks, costs, notes=facts, fixed=fixed, error=error, evidence=evidence)

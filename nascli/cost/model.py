@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nascli.artifacts.lookup_table import Evidence
 from nascli.config import closest
 from nascli.errors import ArtifactError, UsageError
 from nascli.space import Archs, Space
@@ -50,6 +51,7 @@ class Metric:
         exact: whether a total equals what the decoded network costs.
         error: relative 95 % error on held-out networks; None where the metric is exact or nobody measured it.
         notes: conditions of the measurement, plain JSON values.
+        evidence: the samples that the costs come from; None where nothing was sampled.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Metric:
     exact: bool
     error: float | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Evidence | None = None
 
     @property
     def is_integer(self) -> bool:

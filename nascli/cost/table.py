@@ -14,7 +14,7 @@ def to_table(costs: CostModel) -> Table:
 
 def _column(metric: Metric) -> Column:
     factors = tuple((factor.decisions, factor.values) for factor in metric.factors)
-    return Column(metric.unit, metric.base, factors, metric.exact, metric.error, metric.notes)
+    return Column(metric.unit, metric.base, factors, metric.exact, metric.error, metric.notes, metric.evidence)
 
 
 def from_table(table: Table, space: Space) -> CostModel:
@@ -28,4 +28,4 @@ def from_table(table: Table, space: Space) -> CostModel:
 
 def _metric(name: str, column: Column) -> Metric:
     factors = tuple(Factor(decisions, values) for decisions, values in column.factors)
-    return Metric(name, column.unit, column.base, factors, column.exact, column.error, column.notes)
+    return Metric(name, column.unit, column.base, factors, column.exact, column.error, column.notes, column.evidence)

@@ -94,8 +94,8 @@ class SearchSpace(Component):
         from nascli.cost.measuring import measured
 
         with own_randomness():
-            metrics = {meter.metric: measured(meter, self.cost_blocks(meter.counts_modules)) for meter in meters}
-        return CostModel(self.space, metrics)
+            found = [measured(meter, self.cost_blocks(meter.counts_modules), self.model) for meter in meters]
+        return CostModel(self.space, {metric.name: metric for metric in found})
 
 
 def record_of(reference: Reference, space: Space) -> SpaceRecord:
