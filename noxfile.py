@@ -63,6 +63,18 @@ def package(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_scoring(session: nox.Session) -> None:
+    """By hand, on a quiet machine: what each measure saves in scoring recorded populations."""
+    python(session, "-m", "tests.benchmarks.scoring", *session.posargs)
+
+
+@nox.session
+def bench_samplers(session: nox.Session) -> None:
+    """By hand, on a quiet machine: samples, tables, totals and answers of feasible sets a second."""
+    python(session, "-m", "tests.benchmarks.samplers", *session.posargs, OMP_NUM_THREADS="1")
+
+
+@nox.session
 def kills(session: nox.Session) -> None:
     """By hand: stages killed with SIGKILL again and again end bit for bit as uninterrupted ones."""
     python(session, "tests/campaigns/kills.py", *session.posargs)
@@ -90,3 +102,21 @@ def spaces(session: nox.Session) -> None:
 def strategies(session: nox.Session) -> None:
     """By hand: a few steps with every training strategy on several kinds of spaces."""
     python(session, "tests/campaigns/strategies.py", *session.posargs)
+
+
+@nox.session
+def fidelity(session: nox.Session) -> None:
+    """By hand: how well supernets rank a small space whose truth is known; the tables of docs/fidelity.md."""
+    python(session, "tests/campaigns/fidelity.py", *session.posargs)
+
+
+@nox.session
+def constraints(session: nox.Session) -> None:
+    """By hand: searches under twelve constraints, from very tight to none, with every strategy."""
+    python(session, "tests/campaigns/constraints.py", *session.posargs)
+
+
+@nox.session
+def faces(session: nox.Session) -> None:
+    """By hand: face recognition end to end on generated faces, angular and triplet criteria, several seeds."""
+    python(session, "tests/campaigns/faces.py", *session.posargs)

@@ -36,4 +36,4 @@ def evaluate(config: EvaluateConfig, run: Run, model: Model, lut: LookupTable | 
     space, record = realise(config.search_space, records)
     setup = config.setup(run)
     found = evaluate(space, setup, config, model, lut)
-    return Report(found, space=record, data=setup.dataflow.describe())
+    return Report(found, space=record, data=setup.dataflow.describe(), conventions=setup.agent.conventions)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.strategy_state import StrategyState
 from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.component import Kind, Reference
 from nascli.config import option, run_option, shared
@@ -27,6 +28,9 @@ class SearchConfig(Task):
         "supernet", description="What gives an architecture its score."
     )
     constraint: Constraints = shared((), description="bounds such as 'macs<=30e6'; all of them hold")
+    margin: float | None = shared(
+        None, ge=0, description="relative error of measured costs that breaks no bound; null: what the table states"
+    )
     max_evaluations: int = Field(200, ge=1, description="architectures that are scored")
     checkpoint_minutes: float = run_option(0.5, gt=0, description="minutes between checkpoints of the history")
     seed: int = shared(0, ge=0, description="seed of all random streams")
@@ -39,10 +43,14 @@ class SearchConfig(Task):
         "nascli search -c examples/quickstart.yaml --supernet supernet.pt --search-strategy random "
         "--constraint 'macs<=2e5' -o arch.npy --force",
     ],
-    sides=[".history.h5"],
+    sides=[".history.h5", ".generator.pt"],
 )
 def search(
-    config: SearchConfig, run: Run, lut: LookupTable | None, supernet: SupernetCheckpoint | None
+    config: SearchConfig,
+    run: Run,
+    lut: LookupTable | None,
+    supernet: SupernetCheckpoint | None,
+    generator: StrategyState | None,
 ) -> Architecture:
     """Search for the best architecture that meets the constraints."""
     from nascli.cost.constraint import Constraint
@@ -50,11 +58,18 @@ def search(
     from nascli.training_agent.base import EvaluatorInputs
     from nascli.training_agent.searching import Search, run_search
 
-    records = {role: artifact.space for role, artifact in (("lut", lut), ("supernet", supernet)) if artifact}
+    given = {"lut": lut, "supernet": supernet, "generator": generator}
+    records = {role: artifact.space for role, artifact in given.items() if artifact is not None}
     space, record = realise(config.search_space, records)
     setup = config.setup(run)
     constraints = [Constraint.parse(text) for text in config.constraint]
     told = Search(
-        config.search_strategy, config.evaluator, constraints, config.max_evaluations, config.checkpoint_minutes
+        config.search_strategy,
+        config.evaluator,
+        constraints,
+        config.max_evaluations,
+        config.checkpoint_minutes,
+        margin=config.margin,
+        learned=generator,
     )
     return run_search(EvaluatorInputs(space, setup, config, supernet), record, lut, told)

@@ -24,6 +24,9 @@ class TrainSupernetConfig(Training):
         "uniform", description="What a training step updates."
     )
     constraint: Constraints = shared((), description="bounds such as 'macs<=30e6'; all of them hold")
+    margin: float | None = shared(
+        None, ge=0, description="relative error of measured costs that breaks no bound; null: what the table states"
+    )
     panel: int = Field(8, ge=0, description="architectures whose scores are watched while training; 0: none")
     panel_epochs: int = Field(5, ge=1, description="epochs between two evaluations of the panel")
     panel_images: int = Field(512, ge=2, description="images that re-estimate BatchNorm and, at most, that score it")
@@ -50,6 +53,6 @@ def train_supernet(
     setup = config.setup(run)
     constraints = [Constraint.parse(text) for text in config.constraint]
     panel = PanelOptions(config.panel, config.panel_epochs, config.panel_images) if config.panel else None
-    plan = Plan(lut, constraints, panel, taught_by(teacher, config.search_space))
+    plan = Plan(lut, constraints, panel, taught_by(teacher, config.search_space), config.margin)
     trained, summary = train_supernet(space, config.training_strategy.build(), setup, config, plan)
     return SupernetCheckpoint(trained, space=record, data=setup.dataflow.describe(), summary=summary)

@@ -14,7 +14,7 @@ from nascli.cli import build_app
 from nascli.component import KINDS
 from nascli.stage import stage_names
 
-HEAVY = {"torch", "torchvision", "h5py", "fvcore", "lightning", "PIL"}
+HEAVY = {"torch", "torchvision", "h5py", "onnx", "onnxruntime", "lightning", "PIL"}
 
 EVERY = {
     "--config", "-c", "--set", "--out", "-o", "--resume", "--force", "--skip-if-current", "--dry-run", "--json",
@@ -26,8 +26,10 @@ FLAGS = {
     "build-lut": EVERY,
     "train-supernet": EVERY
     | TRAINS
-    | {"--training-strategy", "--lut", "--teacher", "--constraint", "--epochs", "--seed"},
-    "search": EVERY | TASK | {"--lut", "--supernet", "--search-strategy", "--evaluator", "--constraint", "--seed"},
+    | {"--training-strategy", "--lut", "--teacher", "--constraint", "--margin", "--epochs", "--seed"},
+    "search": EVERY
+    | TASK
+    | {"--lut", "--supernet", "--generator", "--search-strategy", "--evaluator", "--constraint", "--margin", "--seed"},
     "retrain": EVERY | TRAINS | {"--arch", "--init", "--teacher", "--epochs", "--seed"},
     "evaluate": EVERY | TASK | {"--model", "--lut"},
 }

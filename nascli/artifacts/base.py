@@ -47,6 +47,7 @@ class Artifact(Generic[P]):
         space: SpaceRecord | None = None,
         data: DataRecord | None = None,
         summary: Mapping[str, Any] | None = None,
+        conventions: Mapping[str, str] | None = None,
         header: Header | None = None,
         path: Path | None = None,
     ) -> None:
@@ -57,7 +58,7 @@ class Artifact(Generic[P]):
             space=space,
             data=data,
             summary=dict(summary or {}),
-            conventions=dict(self.conventions),
+            conventions={**self.conventions, **(conventions or {})},
         )
 
     def pack(self, payload: P) -> Any:

@@ -24,9 +24,8 @@ class Report(Artifact[Evaluation]):
     kind = "report"
     suffix = ".json"
     made_by = "nascli evaluate -c CONFIG --model model.pt -o report.json"
-    conventions = {"top1": "share of test images, 0 to 1", "loss": "mean cross-entropy per test image, nats"}
     contents = {
-        "report": "what a second run repeats: metrics, costs, the most confused classes",
+        "report": "what a second run repeats: the agent's metrics, explained by the header's conventions, and costs",
         "measured": "what the clock said; outside the digest",
     }
 

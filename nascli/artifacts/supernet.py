@@ -32,6 +32,15 @@ class SupernetCheckpoint(Artifact[TrainedSupernet]):
         "strategy.NAME": "the training strategy's state",
     }
 
+    @property
+    def arch_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Architecture parameter → shape, from the header alone where it came from a file."""
+        if self.path is None:
+            return {name: tuple(values.shape) for name, values in self.payload.arch_parameters.items()}
+        prefix = "arch_parameters."
+        entries = (entry for entry in self.header.manifest if entry.name.startswith(prefix))
+        return {entry.name.removeprefix(prefix): entry.shape for entry in entries}
+
     def pack(self, payload: TrainedSupernet) -> dict[str, Any]:
         packed: dict[str, Any] = plain(vars(payload))
         return packed

@@ -12,13 +12,15 @@ from nascli.artifacts.history import History
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.artifacts.model import Model
 from nascli.artifacts.report import Report
+from nascli.artifacts.strategy_state import StrategyState
 from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.component import Reference, installed, resolve
 from nascli.config import closest
 from nascli.errors import ArtifactError
 
 KINDS: dict[str, type[Artifact[Any]]] = {
-    cls.kind: cls for cls in (LookupTable, SupernetCheckpoint, Architecture, History, Model, Report, Checkpoint)
+    cls.kind: cls
+    for cls in (LookupTable, SupernetCheckpoint, Architecture, History, StrategyState, Model, Report, Checkpoint)
 }
 
 Subject = Artifact[Any] | Path | Reference

@@ -22,6 +22,7 @@ from nascli.stage.settings import load_config
 
 FLAGS: dict[str, tuple[Any, str]] = {
     "constraint": (list[str], "A bound such as 'macs<=30e6'; repeat it for several."),
+    "margin": (float, "Relative error of measured costs that breaks no bound; the table's own without it."),
     "epochs": (int, "How many times the training images are seen."),
     "seed": (int, "Seed of all random streams."),
     "accelerator": (Literal["auto", "cpu", "cuda", "mps"], "Where to compute."),
@@ -47,7 +48,7 @@ COMMON: dict[str, tuple[Any, tuple[str, ...], str]] = {
 
 
 METAVARS = {"assign": "KEY=VALUE", "constraint": "BOUND", "accelerator": "NAME", "precision": "NAME"}
-METAVARS |= dict.fromkeys(("lut", "supernet", "init", "model"), "PATH") | {"arch": "PATH|0,2,1"}
+METAVARS |= dict.fromkeys(("lut", "supernet", "generator", "init", "model"), "PATH") | {"arch": "PATH|0,2,1"}
 
 
 def add_stage(app: typer.Typer, plugin: Plugin) -> None:

@@ -100,7 +100,33 @@ def windows(constraints: Iterable[Constraint]) -> dict[str, Window]:
     return result
 
 
+def tightened(window: Window, margin: float) -> Window:
+    """The window of estimates whose true cost lies inside `window`, if it is within `margin` of the estimate.
+
+    An estimate x with a relative error e stands for a cost from x · (1 - e) to x · (1 + e).
+    """
+    lower, upper = window
+    above = lower / (1 - margin) if margin < 1 else (math.inf if lower > 0 else lower)
+    return above, upper / (1 + margin)
+
+
+def stated(estimate: float, margin: float, *, upper: bool) -> float:
+    """The bound to state so that an architecture of this estimate meets it with the margin."""
+    bound, step = estimate * (1 + margin if upper else 1 - margin), math.inf if upper else -math.inf
+    for _ in range(4):  # of rounding
+        low, high = tightened((bound, bound), margin)
+        if (estimate <= high) if upper else (estimate >= low):
+            break
+        bound = math.nextafter(bound, step)
+    return max(bound, 0.0)
+
+
 def describe(metric: str, window: Window) -> str:
     """A window as constraints: "macs>=10 and macs<=20"."""
     sides = zip(window, (False, True), strict=True)
     return " and ".join(str(Constraint(metric, bound, upper)) for bound, upper in sides if math.isfinite(bound))
+
+
+def percent(margin: float) -> str:
+    """A margin in words: "3.2 %"."""
+    return f"{100 * margin:.3g} %"

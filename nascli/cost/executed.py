@@ -1,34 +1,78 @@
-"""Keeping what a network executes in its trace, whether or not its output needs it."""
+"""Counting the multiply-accumulates that a forward executes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
+import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.func import functional_call
+from torch.overrides import TorchFunctionMode
 
 
-class Executed(nn.Module):
-    """A module that gives the outputs of its layers beside its own.
+def count_macs(module: nn.Module, shape: tuple[int, ...]) -> int:
+    """The multiply-accumulates of one input of `shape`.
 
-    A tracer drops what leads to no output, such as a branch that is computed and not chosen; a device does not.
+    Only shapes are computed, on the meta device; where a module needs values, it runs as it is.
     """
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, *args: Any) -> tuple[Any, list[Tensor]]:
-        """The module's output, and those of all layers that have weights."""
-        kept: list[Tensor] = []
-
-        def keep(layer: nn.Module, given: Any, output: Any) -> None:
-            kept.extend(leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor))
-
-        layers = [layer for layer in self.module.modules() if next(layer.parameters(recurse=False), None) is not None]
-        hooks = [layer.register_forward_hook(keep) for layer in layers]
+    like = next(module.parameters(), torch.empty(0))
+    x = like.new_zeros((1, *shape))
+    with torch.no_grad():
         try:
-            return self.module(*args), kept
-        finally:
-            for hook in hooks:
-                hook.remove()
+            return _counted(lambda: functional_call(module, _on_meta(module), (x.to("meta"),)))
+        except (RuntimeError, NotImplementedError, TypeError, ValueError):
+            return _counted(lambda: module(x))
+
+
+def _on_meta(module: nn.Module) -> dict[str, Tensor]:
+    named = [*module.named_parameters(), *module.named_buffers()]
+    return {name: tensor.detach().to("meta") for name, tensor in named}
+
+
+def _counted(run: Callable[[], Any]) -> int:
+    with _Counter() as counter:
+        run()
+    macs: int = counter.macs
+    return macs
+
+
+class _Counter(TorchFunctionMode):
+    """Sees each call of a function of torch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.macs: int = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        if func in _RULES:
+            self.macs += _RULES[func](*_tensors(args, kwargs or {}), output)
+        return output
+
+
+def _tensors(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+    """Input and weight of a call."""
+    given = dict(zip(("input", "weight"), args, strict=False)) | {
+        k: kwargs[k] for k in ("input", "weight") if k in kwargs
+    }
+    return given["input"], given["weight"]
+
+
+def _each_output(x: Tensor, weight: Tensor, output: Tensor) -> int:
+    """A product for each weight of one output, at each output: convolutions (o, i / groups, …) and linear layers."""
+    return output.numel() * prod(weight.shape[1:])
+
+
+def _each_input(x: Tensor, weight: Tensor, output: Tensor) -> int:
+    """A product for each weight of one input, at each input: transposed convolutions (i, o / groups, …)."""
+    return x.numel() * prod(weight.shape[1:])
+
+
+_CONVOLUTIONS = (torch.conv1d, torch.conv2d, torch.conv3d, nn.functional.linear)
+_TRANSPOSED = (torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)
+_RULES: dict[Any, Callable[[Tensor, Tensor, Tensor], int]] = {
+    **dict.fromkeys(_CONVOLUTIONS, _each_output),
+    **dict.fromkeys(_TRANSPOSED, _each_input),
+}

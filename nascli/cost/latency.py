@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
-from nascli.cost.rounds import Sampler
-from nascli.cost.sampled_meter import SampledMeter
+from nascli.cost.rounds import Rounds, Sampler
+from nascli.cost.sampled_meter import Item, SampledMeter
 
 if TYPE_CHECKING:
     from torch import nn
@@ -56,12 +56,26 @@ class Latency(SampledMeter):
 
     config: Config
     metric, unit = "latency_ms", "ms"
+    _before: Callable[[], object] | None = None
+
+    @property
+    def threads(self) -> int:  # type: ignore[override]
+        """Of the runtime."""
+        return self.config.threads
 
     @cached_property
     def _runtime(self) -> Runtime:
         from nascli.cost.runtimes import runtime
 
         return runtime(self.config)
+
+    def sample_all(self, blocks: Sequence[Item], networks: Sequence[Item]) -> Rounds:
+        """Samples (rounds, blocks + networks); few blocks, which would stay in the caches, are driven out of them."""
+        from nascli.cost.timing import flush
+
+        few = len(blocks) + len(networks) < FEW and self.config.accelerator == "cpu"
+        self._before = flush if few and not self.config.warm else None
+        return super().sample_all(blocks, networks)
 
     def conditions(self) -> AbstractContextManager[Any]:
         """The runtime's threads, without gradients."""
@@ -72,18 +86,20 @@ class Latency(SampledMeter):
         """Milliseconds of one forward of `batch` images."""
         from nascli.cost.timing import sampling
 
-        return sampling(self._runtime.timed(module, shape), self.config.warmup, self.config.warm)
+        timed = self._runtime.timed(module, shape)
+        return sampling(timed, self.config.warmup, self.config.warm, self._before)
 
     def empty(self) -> Sampler | None:
         """Milliseconds that the runtime needs for no operation at all."""
         from nascli.cost.timing import sampling
 
         timed = self._runtime.empty()
-        return None if timed is None else sampling(timed, self.config.warmup, self.config.warm)
+        return None if timed is None else sampling(timed, self.config.warmup, self.config.warm, self._before)
 
     def notes(self) -> Mapping[str, Any]:
         """The conditions with the device and the versions, and what is known of the samples."""
         return {**super().notes(), **self._runtime.facts()}
 
 
+FEW = 20
 _TORCH_ONLY = ("accelerator", "precision", "layout", "compiled")

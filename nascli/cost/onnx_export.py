@@ -28,7 +28,7 @@ def to_onnx(module: nn.Module, shape: tuple[int, ...], batch: int = 1, fold_bn: 
     Raises:
         RunFailed: it cannot be exported.
     """
-    ready, x = _exportable(module), torch.rand(batch, *shape)
+    ready, x = _exportable(module), images(batch, shape)
     try:
         with warnings.catch_warnings(), torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
@@ -38,6 +38,11 @@ def to_onnx(module: nn.Module, shape: tuple[int, ...], batch: int = 1, fold_bn: 
     except Exception as error:
         why = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         raise RunFailed(f"cannot export {type(module).__name__} {shape} to ONNX", why=why) from error
+
+
+def images(batch: int, shape: tuple[int, ...]) -> Tensor:
+    """Always the same random inputs (batch, *shape), in [0, 1)."""
+    return torch.rand(batch, *shape, generator=torch.Generator().manual_seed(0))
 
 
 def _traced(module: nn.Module, x: Tensor, fold_bn: bool) -> bytes:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from nascli.cost.bins import Binning, bin_costs
-from nascli.cost.constraint import Constraint, Window, describe
-from nascli.cost.counting_table import Count, CountingTable
-from nascli.cost.model import Metric
+from nascli.cost.constraint import Constraint, Window, describe, percent, stated, tightened
+from nascli.cost.grid import Grid
+from nascli.cost.model import Costs, Metric
 from nascli.cost.states import StateSpace
 from nascli.errors import Infeasible
 from nascli.space import Archs
@@ -21,28 +20,30 @@ MAX_REACH_BITS = 2**31
 
 
 class Restriction:
-    """A metric and the window that its totals must lie in, both bounds inclusive."""
+    """A metric and the window that its totals must lie in, both bounds inclusive.
 
-    def __init__(self, states: StateSpace, metric: Metric, window: Window) -> None:
-        self.states, self.metric, self.window = states, metric, window
+    Args:
+        window: as it was stated.
+        margin: relative error of the totals that must not lead out of it.
+    """
+
+    def __init__(self, states: StateSpace, metric: Metric, window: Window, margin: float = 0.0) -> None:
+        self.states, self.metric, self.margin = states, metric, margin
+        self.stated, self.window = window, tightened(window, margin) if margin else window
 
     @cached_property
-    def binning(self) -> Binning:
+    def costs(self) -> list[Costs]:
+        """What each state of each group adds, (n_states,) a group."""
+        return self.states.costs(self.metric)
+
+    @cached_property
+    def grid(self) -> Grid:
         """The costs in bins."""
-        return bin_costs(self.states.costs(self.metric), self.metric.base, self.window)
+        return Grid([self._binning])
 
     @cached_property
-    def table(self) -> CountingTable:
-        """The table that draws every architecture inside the window, and with real costs some just outside."""
-        return CountingTable(self.binning.offsets, self.binning.outer)
-
-    @cached_property
-    def count(self) -> Count:
-        """How many canonical architectures lie inside the window."""
-        if self.binning.exact:
-            return self.table.count
-        inner = CountingTable(self.binning.offsets, self.binning.inner)
-        return Count(inner.count.lower, self.table.count.upper)
+    def _binning(self) -> Binning:
+        return bin_costs(self.costs, self.metric.base, self.window)
 
     def holds(self, archs: Archs) -> npt.NDArray[np.bool_]:
         """Whether the true total of each canonical architecture (n, d) lies inside the window, (n,)."""
@@ -61,7 +62,7 @@ class Restriction:
 
     @cached_property
     def _extremes(self) -> Archs:
-        costs = self.states.costs(self.metric)
+        costs = self.costs
         states = [[int(cost.argmin()) for cost in costs], [int(cost.argmax()) for cost in costs]]
         return self.states.decode(np.array(states, dtype=np.int64))
 
@@ -74,48 +75,58 @@ class Restriction:
     def infeasible(self) -> Infeasible:
         """What to tell about a window that holds no architecture: what can be reached instead."""
         smallest, largest = self.bounds
-        what = f"no architecture meets {describe(self.metric.name, self.window)}"
+        what = f"no architecture meets {self.described}"
         if smallest > self.window[1]:
             return self._beyond(f"{what}: the smallest reachable is", smallest, self.cheapest, upper=True)
         if largest < self.window[0]:
             return self._beyond(f"{what}: the largest reachable is", largest, self.costliest, upper=False)
         return self._between(what)
 
+    @property
+    def described(self) -> str:
+        """The window as it was stated, and the margin, where there is one."""
+        margin = f" with a margin of {percent(self.margin)}" if self.margin else ""
+        return f"{describe(self.metric.name, self.stated)}{margin}"
+
     def _beyond(self, what: str, total: float, arch: Archs, *, upper: bool) -> Infeasible:
         rest = ",…" if len(arch) > NAMED else ""
         names = ",".join(str(i) for i in arch[:NAMED].tolist())
-        works = Constraint(self.metric.name, total, upper)
-        return Infeasible(f"{what} {self._text(total)} ({names}{rest})", hint=f"--constraint '{works}'")
+        return Infeasible(f"{what} {self.text(total)} ({names}{rest})", hint=self.works(total, upper=upper))
+
+    def works(self, total: float, *, upper: bool) -> str:
+        """The option whose bound an architecture of this total meets."""
+        bound = stated(total, self.margin, upper=upper) if self.margin else total
+        return f"--constraint '{Constraint(self.metric.name, bound, upper)}'"
 
     def _between(self, what: str) -> Infeasible:
         nearest = self._nearest()
         if nearest is None:
-            smallest, largest = map(self._text, self.bounds)
+            smallest, largest = map(self.text, self.bounds)
             hint = f"widen the window of {self.metric.name}"
             return Infeasible(f"{what}: totals run from {smallest} to {largest}, and none lies inside", hint=hint)
         below, above = nearest
-        works = Constraint(self.metric.name, above, upper=True)
-        what = f"{what}: the nearest reachable are {self._text(below)} and {self._text(above)}"
-        return Infeasible(what, hint=f"--constraint '{works}'")
+        what = f"{what}: the nearest reachable are {self.text(below)} and {self.text(above)}"
+        return Infeasible(what, hint=self.works(above, upper=True))
 
     def _nearest(self) -> tuple[int, int] | None:
         """The nearest reachable totals below and above the window; None where that is not cheap to know."""
-        binning = self.binning
+        binning = self._binning
         top = sum(int(offsets.max()) for offsets in binning.offsets)
         steps = [np.unique(offsets).tolist() for offsets in binning.offsets]
-        if not binning.exact or math.isinf(self.window[1]) or (top + 1) * sum(map(len, steps)) > MAX_REACH_BITS:
+        if not binning.exact or (top + 1) * sum(map(len, steps)) > MAX_REACH_BITS:
             return None
-        reachable = 1  # bit k: some architecture is k bins above the cheapest
+        reachable = 1  # bit k: some architecture is k bins above the first one
         for offsets in steps:
             reachable = _shifted(reachable, offsets)
-        origin, step = int(binning.origin), int(binning.step)
         first, last = binning.outer
-        below = (reachable & ((1 << first) - 1)).bit_length() - 1
+        before = (reachable & ((1 << first) - 1)).bit_length() - 1
         over = reachable >> (last + 1)
-        above = last + 1 + (over & -over).bit_length() - 1
-        return origin + below * step, origin + above * step
+        after = last + 1 + (over & -over).bit_length() - 1
+        totals = [binning.sign * (int(binning.origin) + k * int(binning.step)) for k in (before, after)]
+        return min(totals), max(totals)
 
-    def _text(self, total: float) -> str:
+    def text(self, total: float) -> str:
+        """A total with its name: "macs=30"."""
         return str(Constraint(self.metric.name, total, upper=True)).replace("<=", "=")
 
 

@@ -45,6 +45,11 @@ class Goal:
     tolerance: float
     budget_s: float
 
+    def ends(self, samples: Array, spent_s: float) -> bool:
+        """Whether no further round is needed."""
+        enough = len(samples) >= self.rounds
+        return enough and (spent_s >= self.budget_s or (len(samples) % CHECK_EVERY == 0 and self.reached(samples)))
+
     def reached(self, samples: Array) -> bool:
         """Whether samples (rounds, n) are reliable enough."""
         found = reliability(samples)
@@ -60,7 +65,12 @@ class Rounds:
 
 
 def run_rounds(
-    metric: str, samplers: Sequence[Sampler], judged: slice, goal: Goal, keeper: Keeper | None = None
+    metric: str,
+    samplers: Sequence[Sampler],
+    judged: slice,
+    goal: Goal,
+    keeper: Keeper | None = None,
+    threads: int = 1,
 ) -> Rounds:
     """Sample everything once a round until the goal is reached.
 
@@ -70,21 +80,20 @@ def run_rounds(
         judged: those whose reliability the goal is about.
         goal: when to end.
         keeper: remembers the rounds.
+        threads: of the samplers.
     """
     kept = keeper.restore(metric, len(samplers)) if keeper else None
     rows: list[Any] = [] if kept is None else list(kept)
     load, begun, done = Load(), time.monotonic(), False
-    with out.progress(f"{metric}: rounds", max(goal.rounds, len(rows)), len(rows)) as bar:
+    with out.progress(f"{metric}: rounds", max(goal.rounds, len(rows) + 1), len(rows)) as bar:
         while not done:
             rows.append(_round(samplers, np.random.default_rng(len(rows))))
             samples, spent = np.array(rows), time.monotonic() - begun
-            done = len(rows) >= goal.rounds and (
-                spent >= goal.budget_s or (len(rows) % CHECK_EVERY == 0 and goal.reached(samples[:, judged]))
-            )
+            done = goal.ends(samples[:, judged], spent)
             bar.advance(_told(samples[:, judged]) if len(rows) % CHECK_EVERY == 0 else "")
-            if keeper and not done:
+            if keeper:
                 keeper.keep(metric, samples)
-    return Rounds(samples, {"seconds": round(spent, 1), "load": load.facts()})
+    return Rounds(samples, {"seconds": round(spent, 1), "load": load.facts(threads)})
 
 
 def _round(samplers: Sequence[Sampler], rng: np.random.Generator) -> list[float]:

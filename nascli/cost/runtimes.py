@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from nascli.cost.folding import folded
-from nascli.cost.onnx_export import to_onnx
+from nascli.cost.onnx_export import images, to_onnx
 from nascli.cost.timing import Timed
 from nascli.errors import UsageError
 
@@ -71,7 +71,7 @@ class TorchRuntime(Runtime):
         layout = torch.channels_last if config.layout == "channels_last" else torch.contiguous_format
         ready = folded(module) if config.fold_bn else module
         ready = ready.to(device=device, dtype=dtype)
-        x = torch.rand(config.batch, *shape).to(device=device, dtype=dtype)
+        x = images(config.batch, shape).to(device=device, dtype=dtype)
         if x.ndim == 4:
             ready, x = ready.to(memory_format=layout), x.to(memory_format=layout)
         run: Any = torch.compile(ready) if config.compiled else ready
@@ -136,7 +136,7 @@ class OnnxRuntime(Runtime):
         off = [] if self.config.fold_bn else ["ConvBNFusion", "ConvMulFusion", "ConvAddFusion"]
         providers = ["CPUExecutionProvider"]
         session = self._ort.InferenceSession(model, options, providers=providers, disabled_optimizers=off)
-        feed = {session.get_inputs()[0].name: torch.rand(batch or self.config.batch, *shape).numpy()}
+        feed = {session.get_inputs()[0].name: images(batch or self.config.batch, shape).numpy()}
         run = session.run
 
         def timed(n: int) -> float:

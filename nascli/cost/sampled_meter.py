@@ -30,7 +30,7 @@ class SampledMeter(Meter):
         """How long to measure, and what the table is checked on."""
 
         rounds: int = Field(30, ge=3, description="rounds at least; each samples every block once")
-        reliability: float = Field(0.99, gt=0, le=1, description="rank correlation of two halves of the rounds")
+        min_reliability: float = Field(0.99, gt=0, le=1, description="rank correlation of two halves of the rounds")
         tolerance: float = Field(0.02, gt=0, description="median relative difference of the two halves to come below")
         budget_s: float = Field(120.0, gt=0, description="seconds after which no further round begins")
         statistic: Literal["median", "minimum"] = Field("median", description="of a block's samples")
@@ -46,12 +46,18 @@ class SampledMeter(Meter):
     config: Config
     exact = False
     keeper: Keeper | None = None
+    threads: int = 1
 
     def __init__(self, config: Any = None) -> None:
         super().__init__(config)
         if self.config.device:
             self.metric = f"{self.metric}@{self.config.device}"
         self._found: dict[str, Any] = {}
+
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """What is known of the last samples: "rounds", "reliability", "half_difference", "load", "seconds"."""
+        return self._found
 
     @abstractmethod
     def sampler(self, module: nn.Module, shape: tuple[int, ...]) -> Sampler:
@@ -76,12 +82,12 @@ class SampledMeter(Meter):
     def sample_all(self, blocks: Sequence[Item], networks: Sequence[Item]) -> Rounds:
         """Samples (rounds, blocks + networks), less what nothing costs; `notes` then tells of them."""
         options, items = self.config, [*blocks, *networks]
-        goal = Goal(options.rounds, options.reliability, options.tolerance, options.budget_s)
+        goal = Goal(options.rounds, options.min_reliability, options.tolerance, options.budget_s)
         with self.conditions():
             samplers = [self.sampler(module.eval(), shape) for module, shape in items]
             empty = self.empty()
             every = samplers if empty is None else [*samplers, empty]
-            found = run_rounds(self.metric, every, slice(0, len(blocks)), goal, self.keeper)
+            found = run_rounds(self.metric, every, slice(0, len(blocks)), goal, self.keeper, self.threads)
         samples = found.samples
         overhead = None if empty is None else float(np.median(samples[:, -1]))
         if overhead is not None:

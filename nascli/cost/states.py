@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,3 +77,33 @@ class StateSpace:
             columns = [group.states[:, group.decisions.index(i)] for i in factor.decisions]
             costs[groups[0]] += factor.values[tuple(columns)]
         return costs
+
+    def scores(self, values: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[np.float64]]:
+        """What each state of each group adds to an additive score, (n_states,) a group.
+
+        Args:
+            values: (size,) a decision, over its indices; a decision counts in the states in which it exists.
+
+        Raises:
+            ValueError: another number of arrays or shape, or a value that is not finite.
+        """
+        shapes = [np.shape(value) for value in values]
+        if shapes != [(size,) for size in self.space.sizes] or not all(np.isfinite(value).all() for value in values):
+            raise ValueError(
+                f"expected finite scores of shapes {[(size,) for size in self.space.sizes]}, found {shapes}"
+            )
+        return [self._scores(g, values) for g in range(len(self.sizes))]
+
+    def _scores(self, g: int, values: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
+        group = self.space.groups[g]
+        total = np.zeros(len(group.states))
+        if any(self.space.decisions[i].active_if for i in group.decisions):
+            archs = np.zeros((len(group.states), len(self.space.decisions)), dtype=np.int64)
+            archs[:, list(group.decisions)] = group.states
+            known: dict[int, npt.NDArray[np.bool_]] = {}
+            exists = [self.space.exists_at(i, archs, known) for i in group.decisions]
+        else:
+            exists = [np.ones(len(total), dtype=np.bool_)] * len(group.decisions)
+        for i, column, here in zip(group.decisions, group.states.T, exists, strict=True):
+            total[here] += np.asarray(values[i], dtype=np.float64)[column[here]]
+        return total

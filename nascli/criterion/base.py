@@ -20,3 +20,11 @@ class Criterion(Component):
 
         For classification: outputs float (n, classes); targets int64 (n,), or class probabilities (n, classes).
         """
+
+    def sized(self, outputs: int, classes: int) -> nn.Module:
+        """`build`, for a network with so many outputs and data with so many classes.
+
+        Called once a run, by the training loop, with torch's generator seeded. A criterion with weights of each class
+        overrides it.
+        """
+        return self.build()

@@ -15,7 +15,7 @@ from nascli.component import Component
 from nascli.config import Config
 from nascli.dataflow.normalisation import Normalisation, imagenet
 from nascli.dataflow.parts import Parts, check_labels
-from nascli.dataflow.sampling import Indices, batched, draws, epoch_order, first_of, steps
+from nascli.dataflow.sampling import Indices, Labels, batched, draws, epoch_order, first_of, steps
 from nascli.dataflow.sources import PARTS, Part, Source
 from nascli.dataflow.splits import SPLITS, SplitOptions, describe, make_splits
 from nascli.errors import ConfigError
@@ -28,7 +28,7 @@ RUN_OPTION: dict[str, Any] = {"run_option": True}
 
 
 class Batch(NamedTuple):
-    """Images float32 (B, C, H, W), normalised, and labels int64 (B,), both on the device."""
+    """Images float32 (B, C, H, W), normalised, and labels as `Source.labels` has them, (B, …); both on the device."""
 
     images: Tensor
     labels: Tensor
@@ -80,7 +80,7 @@ class Dataflow(Component, ABC):
 
     @abstractmethod
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes in the order of the labels. Called often."""
+        """Names of the classes, in the order of the labels, or of what each column of the labels says. Called often."""
 
     @abstractmethod
     def source(self, part: Part) -> Source | None:
@@ -150,12 +150,33 @@ class Dataflow(Component, ABC):
         numbers = self.indices(split, withhold_arch=withhold_arch)
         if train and numbers.max() >= self._parts.trainable:
             raise ConfigError("the test images cannot be trained on", why="they serve the final evaluation alone")
+        if train and self._parts.has_maps:
+            self._check_maps()
         numbers = numbers if limit is None else first_of(numbers, limit, seed)
-        numbers = epoch_order(numbers, seed, epoch) if train else numbers
+        numbers = self.order(numbers, seed, epoch) if train else numbers
         augmenter = Augmenter(self.config.augment, draws(seed, epoch, self._parts.trainable)) if train else None
         plan = batched(numbers, self.config.batch_size, train=train, start=start)
         images = self._parts.images(numbers, augmenter, device)
         return as_batches(images, plan, self.normalisation, device, channels_last=channels_last)
+
+    def order(self, numbers: Indices, seed: int, epoch: int) -> Indices:
+        """A permutation of sample numbers int64 (n,): the order in which a training epoch sees them.
+
+        Called once an epoch; it must depend on its arguments alone. Batches are cut from it.
+        """
+        return epoch_order(numbers, seed, epoch)
+
+    def labels_of(self, numbers: Indices) -> Labels:
+        """The labels of sample numbers int64 (n,), (n, …)."""
+        return self._parts.labels(numbers)
+
+    def _check_maps(self) -> None:
+        """Raises ConfigError where training would move the pixels of an image and not those of its label."""
+        views = any(source.random_views for source in self._parts.sources.values())
+        if views or self.config.augment.randaugment:
+            what = "random views" if views else "dataflow.augment.randaugment"
+            why = "they would move the pixels of images and leave the labels where they are"
+            raise ConfigError(f"{what}: the labels of '{self.name}' are maps", why=why)
 
     @cached_property
     def normalisation(self) -> Normalisation:

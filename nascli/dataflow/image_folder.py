@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from nascli.dataflow.base import RUN_OPTION, Augment, Dataflow
 from nascli.dataflow.class_folders import FOLDERS, ClassFolders, check_same_classes, class_folders, find_root
 from nascli.dataflow.files import Tree, open_tree
+from nascli.dataflow.sampling import Indices
 from nascli.dataflow.sources import Part, Source
 from nascli.errors import ConfigError
 
@@ -68,15 +69,18 @@ class ImageFolder(Dataflow):
         Raises:
             ConfigError: no such path or part, no or one class folder, one without pictures, classes unlike training's.
         """
-        from nascli.dataflow.images import PictureFiles
-
         folders = self._train if part == "train" else self._folders(part)
         if folders is None:
             return None
         check_same_classes(folders, self._train)
         counts = [len(of_class) for of_class in folders.names.values()]
+        return self.pictures(folders, np.repeat(np.arange(len(counts)), counts))
+
+    def pictures(self, folders: ClassFolders, labels: Indices) -> Source:
+        """The pictures of some class folders, in their order, with these labels int64 (n,)."""
+        from nascli.dataflow.images import PictureFiles
+
         names = [name for of_class in folders.names.values() for name in of_class]
-        labels = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
         identity = f"{folders.identity} size={self.config.size} channels={self.config.channels}"
         views = self.config.augment.random_resized_crop
         return PictureFiles(identity, folders.tree, names, labels, self._format, random_views=views)

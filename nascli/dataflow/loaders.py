@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from nascli.dataflow.augment import Augmenter
 from nascli.dataflow.base import Batch
 from nascli.dataflow.normalisation import Normalisation
-from nascli.dataflow.sampling import Indices
+from nascli.dataflow.sampling import Indices, Labels
 from nascli.dataflow.sources import Source
 from nascli.errors import NascliError
 
@@ -22,26 +22,32 @@ class Images(Protocol):
     """Images that can be had by their sample numbers."""
 
     def batches(self, plan: Sequence[Indices], device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each entry int64 (B,) of `plan`: images uint8 (B, C, H, W), labels int64 (B,), augmented, on `device`."""
+        """For each entry int64 (B,) of `plan`: images uint8 (B, C, H, W) and labels (B, …), augmented, on `device`."""
 
 
 class MemoryImages:
     """Images that lie on the device.
 
     Args:
-        stores: for each part its first sample number, images uint8 (N, C, H, W), labels int64 (N,).
+        stores: for each part its first sample number, images uint8 (N, C, H, W), labels (N, …).
         augmenter: None for evaluation.
+        maps: whether labels are maps, which are augmented like their images.
     """
 
-    def __init__(self, stores: Sequence[tuple[int, Tensor, Tensor]], augmenter: Augmenter | None) -> None:
-        self._stores, self._augmenter = stores, augmenter
+    def __init__(
+        self, stores: Sequence[tuple[int, Tensor, Tensor]], augmenter: Augmenter | None, *, maps: bool = False
+    ) -> None:
+        self._stores, self._augmenter, self._maps = stores, augmenter, maps
 
     def batches(self, plan: Sequence[Indices], device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
         """See `Images`; `device` is where the images lie."""
         for numbers in plan:
             images = self._gather([(first, images) for first, images, _ in self._stores], numbers)
             labels = self._gather([(first, labels) for first, _, labels in self._stores], numbers)
-            yield (images if self._augmenter is None else self._augmenter(images, numbers)), labels
+            if self._augmenter is not None:
+                images = self._augmenter(images, numbers)
+                labels = self._augmenter.maps(labels, numbers) if self._maps else labels
+            yield images, labels
 
     @staticmethod
     def _gather(stores: Sequence[tuple[int, Tensor]], numbers: Indices) -> Tensor:
@@ -66,10 +72,14 @@ class LazyImages:
         sources: for each part its first sample number and its source.
         augmenter: None for evaluation.
         workers: number of processes; 0 reads in this one. The images do not depend on it.
+        maps: whether labels are maps, which are augmented like their images.
     """
 
-    def __init__(self, sources: Sequence[tuple[int, Source]], augmenter: Augmenter | None, workers: int) -> None:
-        self._reader, self._workers = _Reader(sources, augmenter), workers
+    def __init__(
+        self, sources: Sequence[tuple[int, Source]], augmenter: Augmenter | None, workers: int, *, maps: bool = False
+    ) -> None:
+        self._reader, self._augmenter, self._workers = _Reader(sources, augmenter), augmenter, workers
+        self._maps = maps
 
     def batches(self, plan: Sequence[Indices], device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
         """See `Images`.
@@ -89,6 +99,8 @@ class LazyImages:
             if isinstance(images, NascliError):
                 raise images
             labels = torch.from_numpy(self._reader.labels(numbers))
+            if self._maps and self._augmenter is not None:
+                labels = self._augmenter.maps(labels, numbers)
             yield images.to(device, non_blocking=True), labels.to(device)
 
 
@@ -101,10 +113,10 @@ class _Reader(Dataset[Tensor]):
         first, source = self._sources[int(np.searchsorted(self._firsts, number, side="right")) - 1]
         return source, number - first
 
-    def labels(self, numbers: Indices) -> Indices:
-        """int64 (B,)."""
+    def labels(self, numbers: Indices) -> Labels:
+        """(B, …)."""
         located = (self._locate(int(number)) for number in numbers)
-        return np.array([source.labels[index] for source, index in located], np.int64)
+        return np.stack([source.labels[index] for source, index in located])
 
     def __getitems__(self, numbers: list[int]) -> Tensor | NascliError:
         # An error is handed over, not raised: the loader would bury its three lines in a worker's traceback.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nascli.dataflow.normalisation import Normalisation, chunks, measured
-from nascli.dataflow.sampling import Indices, Pixels
-from nascli.dataflow.sources import Part, Source
+from nascli.dataflow.sampling import Indices, Labels, Pixels
+from nascli.dataflow.sources import UNLABELLED, Part, Source
 from nascli.dataflow.splits import first_numbers
 from nascli.errors import RunFailed
 
@@ -46,10 +46,21 @@ class Parts:
         """Whether each of these parts is small enough to be kept."""
         return all(self.sources[part].nbytes <= self._in_memory_bytes for part in parts)
 
+    @property
+    def has_maps(self) -> bool:
+        """Whether labels are maps of the images' size."""
+        return self.sources["train"].has_maps
+
     def containing(self, numbers: Indices) -> list[Part]:
         """The parts that these images lie in."""
         ends = {part: first + len(self.sources[part]) for part, first in self.first.items()}
         return [part for part, first in self.first.items() if ((numbers >= first) & (numbers < ends[part])).any()]
+
+    def labels(self, numbers: Indices) -> Labels:
+        """The labels of these images, (n, …)."""
+        together = np.concatenate([source.labels for source in self.sources.values()])
+        found: Labels = together[numbers]
+        return found
 
     def images(self, numbers: Indices, augmenter: Augmenter | None, device: torch.device | str) -> Images:
         """Access to these images: kept on the device if their parts fit, read when needed if not."""
@@ -58,8 +69,10 @@ class Parts:
         parts = self.containing(numbers)
         random_views = augmenter is not None and any(self.sources[part].random_views for part in parts)
         if random_views or not self.fit(*parts):
-            return LazyImages([(self.first[part], self.sources[part]) for part in parts], augmenter, self._workers)
-        return MemoryImages([(self.first[part], *self._kept(part, device)) for part in parts], augmenter)
+            sources = [(self.first[part], self.sources[part]) for part in parts]
+            return LazyImages(sources, augmenter, self._workers, maps=self.has_maps)
+        stores = [(self.first[part], *self._kept(part, device)) for part in parts]
+        return MemoryImages(stores, augmenter, maps=self.has_maps)
 
     def measure(self) -> Normalisation:
         """The statistics of the training part: one pass over it, as evaluation sees it."""
@@ -87,9 +100,17 @@ def check_labels(source: Source, classes: int) -> None:
     """Refuse labels that stand for no class.
 
     Raises:
-        RunFailed: a label below 0 or above `classes` - 1.
+        RunFailed: a class below 0 or above `classes` - 1, a number that is not finite, or another number of columns.
     """
-    found = np.unique(source.labels)
+    labels = source.labels
+    if labels.dtype.kind == "f":
+        if not np.isfinite(labels).all():
+            raise RunFailed("a training image has a label that is not finite")
+        if labels.ndim == 2 and labels.shape[1] != classes:
+            raise RunFailed(f"the labels have {labels.shape[1]} columns for {classes} classes")
+        return
+    found = np.unique(labels)
+    found = found[found != UNLABELLED] if source.has_maps else found
     wrong = found[(found < 0) | (found >= classes)]
     if len(wrong):
         raise RunFailed(f"a training image has label {wrong[0]}, but labels go from 0 to {classes - 1}")

@@ -5,7 +5,7 @@ Everything here is a function of its arguments. No generator outlives a call, so
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from zlib import crc32
 
 import numpy as np
@@ -14,6 +14,8 @@ import numpy.typing as npt
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Indices: TypeAlias = npt.NDArray[np.int64]
 Draws: TypeAlias = npt.NDArray[np.uint32]
+Labels: TypeAlias = npt.NDArray[Any]
+"""int64 or float32."""
 
 
 def stream(seed: int, name: str, *counters: int) -> np.random.Generator:

@@ -11,11 +11,13 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from nascli.dataflow.sampling import Indices, Pixels
+from nascli.dataflow.sampling import Labels, Pixels
 from nascli.errors import RunFailed
 
 Part: TypeAlias = Literal["train", "valid", "test"]
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
+UNLABELLED = -100
+"""The label of a pixel that counts for nothing: what torch's cross-entropy leaves out."""
 
 
 class Source(ABC):
@@ -44,8 +46,18 @@ class Source(ABC):
 
     @property
     @abstractmethod
-    def labels(self) -> Indices:
-        """int64 (N,), each from 0 to classes - 1. Called often: keep the array."""
+    def labels(self) -> Labels:
+        """What is to be found in each image. Called often: keep the array.
+
+        int64 (N,): one class, from 0 to classes - 1. float32 (N, …): numbers, such as (N, classes) for several
+        classes at once. int64 (N, H, W): a class for each pixel, or `UNLABELLED`; such maps, and float32
+        (N, …, H, W), are cropped and mirrored with their images.
+        """
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether the labels have a height and a width: those of the images."""
+        return self.labels.ndim > 2 and self.labels.shape[-2:] == self.image_shape[1:]
 
     @abstractmethod
     def read(self, index: int, view_seed: int | None = None) -> Pixels:
@@ -71,7 +83,7 @@ class ArraySource(Source):
     """Images that come as one array, made by `load` at the first use of an image or a label.
 
     Args:
-        load: returns images uint8 (N, C, H, W) and labels int64 (N,).
+        load: returns images uint8 (N, C, H, W) and labels, as `Source.labels` has them.
     """
 
     def __init__(
@@ -79,13 +91,13 @@ class ArraySource(Source):
         identity: str,
         image_shape: tuple[int, int, int],
         size: int,
-        load: Callable[[], tuple[Pixels, Indices]],
+        load: Callable[[], tuple[Pixels, Labels]],
     ) -> None:
         super().__init__(identity, image_shape, size)
         self._load = load
 
     @classmethod
-    def of(cls, images: Pixels, labels: Indices) -> ArraySource:
+    def of(cls, images: Pixels, labels: Labels) -> ArraySource:
         """A source over arrays at hand, identified by the digest of their bytes."""
         digest = hashlib.sha256(images.tobytes())
         digest.update(labels.tobytes())
@@ -93,18 +105,18 @@ class ArraySource(Source):
         return cls(digest.hexdigest(), (channels, height, width), len(images), lambda: (images, labels))
 
     @cached_property
-    def _arrays(self) -> tuple[Pixels, Indices]:
+    def _arrays(self) -> tuple[Pixels, Labels]:
         images, labels = self._load()
         expected = (len(self), *self.image_shape)
         if images.shape != expected or images.dtype != np.uint8:
             raise RunFailed(f"the images are {images.dtype} {images.shape}, expected uint8 {expected}")
-        if labels.shape != expected[:1]:
+        if labels.shape[:1] != expected[:1]:
             raise RunFailed(f"there are {labels.shape} labels for {len(self)} images")
-        return images, labels.astype(np.int64, copy=False)
+        return images, labels.astype(np.float32 if labels.dtype.kind == "f" else np.int64, copy=False)
 
     @property
-    def labels(self) -> Indices:
-        """int64 (N,)."""
+    def labels(self) -> Labels:
+        """(N, …); whole numbers are int64, others float32."""
         return self._arrays[1]
 
     def read(self, index: int, view_seed: int | None = None) -> Pixels:

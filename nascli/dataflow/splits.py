@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nascli.artifacts.header import DataRecord
-from nascli.dataflow.sampling import Indices, stratified, stream
+from nascli.dataflow.sampling import Indices, Labels, stratified, stream
 from nascli.dataflow.sources import PARTS, Part, Source
 
 SPLITS = ("train", "arch", "valid", "test")
@@ -43,15 +43,20 @@ def make_splits(sources: Mapping[Part, Source], options: SplitOptions) -> dict[s
     """Divide the data: ascending sample numbers, int64, for each of `SPLITS`.
 
     `valid` is a stratified share of the training part, unless there is a validation part; `train` is the rest, and
-    `arch` is a stratified share of `train` (a subset of it).
+    `arch` is a stratified share of `train` (a subset of it). Labels that are no classes have one stratum.
     """
-    labels, firsts = sources["train"].labels, first_numbers(sources)
+    labels, firsts = _strata(sources["train"].labels), first_numbers(sources)
     whole = {part: np.arange(first, first + len(sources[part])) for part, first in firsts.items()}
     held_out = round(options.valid_share * len(labels))
     valid = stratified(labels, held_out, stream(options.seed, "split"))
     train = np.setdiff1d(whole["train"], valid, assume_unique=True)
     arch = train[stratified(labels[train], round(options.arch_share * len(train)), stream(options.seed, "arch"))]
     return {"train": train, "arch": arch, "valid": whole.get("valid", valid), "test": whole["test"]}
+
+
+def _strata(labels: Labels) -> Indices:
+    is_class = labels.ndim == 1 and labels.dtype.kind != "f"
+    return labels.astype(np.int64, copy=False) if is_class else np.zeros(len(labels), np.int64)
 
 
 def describe(

@@ -17,7 +17,7 @@ from nascli.component import Component, Reference, installed, resolve
 from nascli.cost.blocks import Blocks
 from nascli.cost.meter import Meter
 from nascli.cost.model import CostModel
-from nascli.errors import ComponentError, UsageError
+from nascli.errors import ComponentError, Mismatch, UsageError
 from nascli.search_space.randomness import own_randomness
 from nascli.space import Space
 
@@ -128,8 +128,20 @@ def realise(reference: Reference | None, records: Mapping[str, SpaceRecord]) -> 
         reference = _installed(*records.items())
     found: SearchSpace = reference.build()
     for role, record in records.items():
+        if record.use == reference.name and None not in (record.source, reference.source):
+            _same_file(reference, record, f"--{role}")
         same_space(found.space, record, f"--{role}", "use files of one search space, or make this one anew")
     return found, record_of(reference, found.space)
+
+
+def _same_file(reference: Reference, record: SpaceRecord, role: str) -> None:
+    then, now = str(record.source), str(reference.source)
+    if then != now:
+        raise Mismatch(
+            f"'{record.use}' has changed since {role} was made (sha256 {then[:12]}… → {now[:12]}…)",
+            why="weights and architectures belong to the search space as it was",
+            hint="restore the file, or make this one anew",
+        )
 
 
 def _installed(first: tuple[str, SpaceRecord], *others: Any) -> Reference:

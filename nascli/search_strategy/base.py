@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from nascli.component import Component
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel
-from nascli.errors import BudgetSpent
+from nascli.errors import BudgetSpent, UsageError
 from nascli.space import Archs, Forward, Space
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class SearchProblem(Protocol):
     space: Space
     costs: CostModel
     feasible: FeasibleSet
+    offers: frozenset[Need]
+    """What it can be asked for; at least what the strategy `requires`, unless that begins with what it learned."""
 
     @property
     def arch_parameters(self) -> Mapping[str, Tensor]:
@@ -66,15 +68,45 @@ class SearchProblem(Protocol):
         ...
 
     def relaxed_loss(self, forward: Forward) -> Tensor:
-        """Loss of a relaxed forward on a batch of the `arch` split, weights frozen; differentiable."""
+        """The loss of a forward on the next batch of the `arch` split, a scalar on the CPU.
+
+        It is differentiable with respect to `Selection.weights`; the supernet's weights are frozen, BatchNorm runs on
+        batch statistics, and no buffer is written. Which batch comes depends on the number of earlier calls alone.
+        """
+        ...
+
+    @property
+    def kept(self) -> tuple[int, Mapping[str, Any]] | None:
+        """The step and the state that an interrupted search kept last, to go on from; None in a new one."""
+        ...
+
+    def keep(self, step: int, steps: int, state: Callable[[], Mapping[str, Any]], metric: str = "") -> None:
+        """`step` of `steps` steps of training are done; call it after each, so that a search can be interrupted there.
+
+        Args:
+            state: gives what the next steps depend on (see `nascli.artifacts.torch_format.plain`); called now and then.
+            metric: what a person who watches may want to see.
+        """
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a search found: architectures int64 (n, d), the winner (or the front) first."""
+    """What a search found: architectures int64 (n, d), the winner (or the front) first.
+
+    `facts`: plain JSON values for the header of the result.
+    """
 
     archs: Archs
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What a later search can begin with: a state as `plain` takes it, and facts about it as plain JSON values."""
+
+    state: Mapping[str, Any]
+    facts: Mapping[str, Any]
 
 
 class SearchStrategy(Component):
@@ -83,13 +115,30 @@ class SearchStrategy(Component):
     `requires` names what the problem must offer; the stage refuses a strategy before anything is loaded when
     it does not. `search` is called once a run; a resumed search calls it again with the old scores cached, so
     it must depend on `problem` and `rng` alone.
+
+    `learns`: whether `begin_with` takes what an earlier search gave as `learned`; then nothing of `requires` is
+    needed, and `problem.offers` may be empty.
     """
 
     requires: ClassVar[frozenset[Need]] = frozenset({"score"})
+    learns: ClassVar[bool] = False
 
     @abstractmethod
     def search(self, problem: SearchProblem, rng: np.random.Generator) -> Outcome:
         """Search until the budget is spent or nothing is left to try."""
+
+    def learned(self) -> Learned | None:
+        """What a later search can begin with; asked for once, after `search`. None: nothing, or nothing new."""
+        return None
+
+    def begin_with(self, state: Mapping[str, Any]) -> None:
+        """Take the state of an earlier `learned`; called at most once, before `search`.
+
+        Raises:
+            UsageError: the strategy learns nothing.
+            ArtifactError: the state makes no sense.
+        """
+        raise UsageError(f"the search strategy {type(self).__name__} begins with nothing learned")
 
 
 class AskTell(SearchStrategy):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +16,7 @@ from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel
 from nascli.errors import UsageError
 from nascli.run import stream_seed
-from nascli.search_strategy.base import AskTell, Score, SearchStrategy
+from nascli.search_strategy.base import AskTell, Need, Score, SearchStrategy
 from nascli.space import Archs, Forward, Space
 from nascli.space.exchange import from_nni, to_answer
 
@@ -41,6 +41,8 @@ class TunerProblem:
         self.costs = CostModel(space, {})
         self.feasible = FeasibleSet(self.costs)
         self.arch_parameters: Mapping[str, Tensor] = {}
+        self.offers: frozenset[Need] = frozenset({"score"})
+        self.kept: tuple[int, Mapping[str, Any]] | None = None
         self.remaining = sys.maxsize
 
     def score(self, archs: Archs) -> list[Score]:
@@ -55,6 +57,10 @@ class TunerProblem:
     def relaxed_loss(self, forward: Forward) -> Tensor:
         """Refused: trials give no gradient."""
         raise UsageError("a tuner gives no gradient")
+
+    def keep(self, step: int, steps: int, state: Callable[[], Mapping[str, Any]], metric: str = "") -> None:
+        """Refused: nothing is trained between trials."""
+        raise UsageError("a tuner keeps nothing")
 
 
 @dataclass

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.base import Artifact, same_data
 from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.strategy_state import StrategyState
 from nascli.artifacts.supernet import SupernetCheckpoint
-from nascli.component import Reference
 from nascli.config import Config
 from nascli.console import show
 from nascli.errors import RunFailed
@@ -44,7 +44,7 @@ def plan(target: Stage, config: Config, inputs: Mapping[str, Artifact[Any] | Non
         if hasattr(told, "evaluator") and hasattr(told, "constraint"):
             rows |= _search(space, told, there)
         if hasattr(told, "dataflow"):
-            rows |= _data(space, told.dataflow, there)
+            rows |= _data(space, told, there)
     return rows | _output(path)
 
 
@@ -60,25 +60,34 @@ def _space(told: Any, inputs: Mapping[str, Artifact[Any]]) -> SearchSpace:
 
 
 def _search(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) -> dict[str, str]:
-    from nascli.cost.constraint import Constraint
+    from nascli.cost.constraint import Constraint, percent
     from nascli.cost.feasible import FeasibleSet
     from nascli.training_agent.searching import check_parts, costs_of
 
-    lut, supernet = inputs.get("lut"), inputs.get("supernet")
-    check_parts(told.search_strategy, told.evaluator, supernet if isinstance(supernet, SupernetCheckpoint) else None)
+    lut, supernet, learned = inputs.get("lut"), inputs.get("supernet"), inputs.get("generator")
+    check_parts(
+        told.search_strategy,
+        told.evaluator,
+        supernet if isinstance(supernet, SupernetCheckpoint) else None,
+        learned if isinstance(learned, StrategyState) else None,
+    )
     costs = costs_of(space, lut if isinstance(lut, LookupTable) else None)
-    feasible = FeasibleSet(costs, [Constraint.parse(text) for text in told.constraint])
+    constraints = [Constraint.parse(text) for text in told.constraint]
+    feasible = FeasibleSet(costs, constraints, margin=getattr(told, "margin", 0.0))
     feasible.require()
     low, high = show(feasible.count.lower), show(feasible.count.upper)
     number = low if low == high else f"{low} to {high}"
-    return {"feasible": f"{number} architectures under {', '.join(told.constraint) or 'no bound'}"}
+    margins = ", ".join(f"{name} {percent(margin)}" for name, margin in feasible.margins.items())
+    bounds = ", ".join(told.constraint) or "no bound"
+    return {"feasible": f"{number} architectures under {bounds}{f', with margins: {margins}' if margins else ''}"}
 
 
-def _data(space: SearchSpace, reference: Reference, inputs: Mapping[str, Artifact[Any]]) -> dict[str, str]:
-    from nascli.training_agent.base import check_images
+def _data(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) -> dict[str, str]:
+    from nascli.training_agent.recorded import check_recorded
 
-    dataflow = reference.build()
-    check_images(space, dataflow)
+    check_recorded(told, {role: artifact.header for role, artifact in inputs.items()})
+    dataflow = told.dataflow.build()
+    told.training_agent.build().check(space, dataflow)
     record = dataflow.describe()
     for role, artifact in inputs.items():
         if isinstance(artifact, Architecture):

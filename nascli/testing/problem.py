@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nascli.cost.feasible import FeasibleSet
-from nascli.errors import BudgetSpent, UsageError
-from nascli.search_strategy.base import Score
-from nascli.space import Archs, Forward
+from nascli.errors import BudgetSpent
+from nascli.search_strategy.base import Need, Score
+from nascli.space import Archs, Forward, Selection
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +22,8 @@ PATIENCE = 20_000  # looks at the problem after which a search counts as endless
 class FormulaProblem:
     """Implements `SearchProblem`: the accuracy of an architecture grows with its indices and with its MACs.
 
+    The relaxed loss falls with the indices, and architecture parameters prefer the greatest.
+
     Args:
         feasible: the space and its constraints.
         budget: evaluations that may be spent.
@@ -30,10 +32,20 @@ class FormulaProblem:
 
     def __init__(self, feasible: FeasibleSet, budget: int = 12, *, broken: bool = False) -> None:
         self.feasible, self.costs, self.space = feasible, feasible.model, feasible.space
-        self.arch_parameters: Mapping[str, Tensor] = {}
+        self.offers: frozenset[Need] = frozenset({"score", "gradient", "arch_parameters"})
+        self.kept: tuple[int, Mapping[str, Any]] | None = None
+        self.relaxed = 0
+        """How many relaxed losses were asked for."""
         self.asked: list[tuple[int, ...]] = []
         self._budget, self._broken, self._looks = budget, broken, 0
         self._scores: dict[bytes, Score] = {}
+
+    @property
+    def arch_parameters(self) -> Mapping[str, Tensor]:
+        """Rising over the indices of each decision."""
+        import torch
+
+        return {d.label: torch.linspace(0, 1, d.size) for d in self.space.decisions}
 
     @property
     def remaining(self) -> int:
@@ -75,5 +87,27 @@ class FormulaProblem:
         return np.lexsort((*np.asarray(archs).T[::-1], cost, loss, -accuracy)).astype(np.int64)
 
     def relaxed_loss(self, forward: Forward) -> Tensor:
-        """Refused: a formula has no gradient."""
-        raise UsageError("this problem gives no gradient")
+        """The mean over the decisions of what their candidates miss, weighted; each call has a factor of its own."""
+        import torch
+
+        self._look()
+        self.relaxed += 1
+        assert forward.keys() == {d.label for d in self.space.decisions}, "a forward has a selection for each decision"
+        losses = [_missing(forward[d.label], len(d.candidates)) for d in self.space.decisions]
+        return torch.stack(losses).mean() * (1 + self.relaxed % 3 / 10)
+
+    def keep(self, step: int, steps: int, state: Callable[[], Mapping[str, Any]], metric: str = "") -> None:
+        """Look at the state as a checkpoint would."""
+        from nascli.artifacts.torch_format import plain
+
+        self._look()
+        assert 1 <= step <= steps, f"step {step} of {steps}"
+        plain(state())
+
+
+def _missing(selection: Selection, n: int) -> Tensor:
+    """What the active ones of `n` candidates miss to the last one, in shares of it."""
+    import torch
+
+    missing = torch.tensor([1 - candidate / n for candidate in selection.active])
+    return missing.sum() if selection.weights is None else (missing.to(selection.weights) * selection.weights).sum()

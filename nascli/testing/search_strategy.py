@@ -18,7 +18,8 @@ from nascli.testing.spaces import usual
 class SearchStrategyContract:
     """Tests to inherit; `make = MyStrategy`, or a method that returns a new strategy, is all they need.
 
-    The problem offers scores alone, and is small: a strategy that needs much budget gets small options in `make`.
+    The problem offers scores, a relaxed loss and architecture parameters, and is small: a strategy that needs much
+    budget, or trains long, gets small options in `make`.
     """
 
     def make(self) -> SearchStrategy:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -14,14 +14,25 @@ if TYPE_CHECKING:
 
 
 class Classification(TrainingAgent):
-    """One label per image: cross-entropy, top-1 and top-5, the most confused classes."""
+    """One class an image: cross-entropy, top-1 and other top-k, each class by itself, the most confused pairs."""
 
     class Config(TrainingAgent.Config):
         """Options of the classification agent."""
 
+        top: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+            (1, 5), description="each k of top-k: the right class is among the k likeliest; 1 always is there"
+        )
+        per_class: bool = Field(True, description="whether the report tells each class by itself")
         confusions: int = Field(5, ge=0, description="how many pairs of confused classes the report names")
 
     config: Config
+    conventions = {
+        "topK": "share of test images whose class is among the K likeliest, 0 to 1",
+        "loss": "mean cross-entropy per test image, nats",
+        "recall": "share of the images of a class that were called so, 0 to 1",
+        "precision": "share of the images called so that are of the class, 0 to 1; null where none was",
+        "f1": "harmonic mean of precision and recall, 0 to 1",
+    }
 
     def judge(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """(right or wrong, cross-entropy) of each image."""
@@ -38,29 +49,54 @@ class Classification(TrainingAgent):
         return cross_entropy(outputs, teacher.float().softmax(1))
 
     def report(self, outputs: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, Any]:
-        """Loss, top-1 with its Wilson interval (Wilson, 1927), top-5, and the most confused pairs."""
+        """Loss, top-1 with its Wilson interval (Wilson, 1927), other top-k, the classes, the most confused pairs."""
         right, loss = self.judge(outputs, labels)
         n, top1 = len(labels), right.double().mean().item()
-        top5 = (outputs.topk(min(5, outputs.shape[1]), 1).indices == labels[:, None]).any(1).double().mean().item()
+        counts = _table(outputs.argmax(1), labels, len(classes))
         return {
             "images": n,
             "loss": loss.double().mean().item(),
             "top1": top1,
             "top1_interval_95": _wilson(top1, n),
-            "top5": top5,
-            "confusions": self._confusions(outputs.argmax(1), labels, classes),
+            **{f"top{k}": _top(outputs, labels, k) for k in sorted({*self.config.top} - {1})},
+            **({"per_class": _per_class(counts, classes)} if self.config.per_class else {}),
+            "confusions": self._confusions(counts, classes),
         }
 
-    def _confusions(self, predicted: Tensor, labels: Tensor, classes: Sequence[str]) -> list[dict[str, Any]]:
-        wrong = predicted != labels
-        pairs = labels[wrong] * len(classes) + predicted[wrong]
-        counts = pairs.bincount(minlength=len(classes) ** 2)
-        order = counts.argsort(descending=True, stable=True)[: self.config.confusions].tolist()
+    def _confusions(self, counts: Tensor, classes: Sequence[str]) -> list[dict[str, Any]]:
+        """Pairs by how often they occur."""
+        wrong = counts.clone().fill_diagonal_(0).flatten()
+        order = wrong.argsort(descending=True, stable=True)[: self.config.confusions].tolist()
         return [
-            {"true": classes[i // len(classes)], "predicted": classes[i % len(classes)], "images": int(counts[i])}
+            {"true": classes[i // len(classes)], "predicted": classes[i % len(classes)], "images": int(wrong[i])}
             for i in order
-            if counts[i] > 0
+            if wrong[i] > 0
         ]
+
+
+def _table(predicted: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """How many images of each class (rows) were called what (columns), int64 (classes, classes)."""
+    return (labels * classes + predicted).bincount(minlength=classes**2).view(classes, classes)
+
+
+def _top(outputs: Tensor, labels: Tensor, k: int) -> float:
+    likeliest = outputs.topk(min(k, outputs.shape[1]), 1).indices
+    return (likeliest == labels[:, None]).any(1).double().mean().item()
+
+
+def _per_class(counts: Tensor, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """How many images each class has, and how well they are found."""
+    right, images, called = counts.diagonal().tolist(), counts.sum(1).tolist(), counts.sum(0).tolist()
+    return [
+        {
+            "class": name,
+            "images": images[i],
+            "recall": right[i] / images[i] if images[i] else None,
+            "precision": right[i] / called[i] if called[i] else None,
+            "f1": 2 * right[i] / (images[i] + called[i]) if images[i] + called[i] else None,
+        }
+        for i, name in enumerate(classes)
+    ]
 
 
 def _wilson(share: float, n: int, z: float = 1.959964) -> list[float]:

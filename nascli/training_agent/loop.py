@@ -11,6 +11,7 @@ from torch import nn
 from nascli.artifacts.checkpoint import Checkpoint, Progress
 from nascli.console import Bar
 from nascli.dataflow.base import Batch
+from nascli.engine import Engine
 from nascli.errors import RunFailed, UsageError
 from nascli.training_agent.averaging import MovingAverage
 from nascli.training_agent.base import Setup
@@ -36,6 +37,7 @@ class Trainer:
         split: what "train" means: one split or several.
         teacher: imitated by every pass on labels.
         panel: architectures that are scored after every few epochs, and after the last.
+        outputs: how many numbers the module gives for an image; None: one a class.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Trainer:
         split: str | Sequence[str] = "train",
         teacher: nn.Module | None = None,
         panel: Panel | None = None,
+        outputs: int | None = None,
     ) -> None:
         self.setup, self.options, self.strategy, self.run = setup, options, strategy, setup.run
         self.engine = options.engine()
@@ -55,7 +58,7 @@ class Trainer:
         self.panel = panel
         self.mix = mix_of(options, len(setup.dataflow.describe().classes))
         self.ema = MovingAverage(self.module, options.ema_decay) if options.ema_decay else None
-        self.updater = self._updater(teacher)
+        self.updater = self._updater(teacher, self._criterion(outputs))
         arch, seed = "arch" in self.updater.optimizers, setup.run.seed
         self.streams = {"train": Stream(setup.dataflow, split, self.engine, seed, withhold_arch=arch)}
         if arch:
@@ -67,8 +70,13 @@ class Trainer:
         self._last: dict[str, float] = {}
         self.tally = Tally()
 
-    def _updater(self, teacher: nn.Module | None) -> Updater:
-        criterion = self.options.criterion.build().build()
+    def _criterion(self, outputs: int | None) -> nn.Module:
+        classes = len(self.setup.dataflow.describe().classes)
+        with Engine("cpu").seeded(self.run.torch_seed("criterion")):
+            criterion: nn.Module = self.options.criterion.build().sized(outputs or classes, classes)
+        return criterion
+
+    def _updater(self, teacher: nn.Module | None, criterion: nn.Module) -> Updater:
         optimizers = {"weights": optimizer_of([self.module, criterion], self.options, self.engine)}
         arch = list(self.strategy.arch_parameters().values())
         if arch:

@@ -32,6 +32,6 @@ def activation_bytes(module: nn.Module, forward: Forward | None, image_shape: Se
 
     like = next(module.parameters())
     images = torch.zeros(IMAGES, *image_shape, device=like.device, dtype=like.dtype)
-    with batch_statistics_alone(module), saved_tensors_hooks(pack, lambda tensor: tensor):
+    with batch_statistics_alone(module.modules()), saved_tensors_hooks(pack, lambda tensor: tensor):
         module(images) if forward is None else module(images, forward)
     return sum(kept.values()) * batch_size // IMAGES

@@ -15,7 +15,8 @@ from nascli.engine import Engine
 from nascli.space import Archs, compact
 from nascli.supernet.base import Supernet
 from nascli.training_agent.base import Setup
-from nascli.training_agent.scoring import PathView, Replay, calibrate, score
+from nascli.training_agent.scorer import Images, Scorer
+from nascli.training_agent.scoring import Replay
 
 DRAWN = 64  # architectures from which the cheapest and the dearest are taken, for each one of the panel
 
@@ -83,15 +84,10 @@ class Panel:
     def _accuracies(self, module: Any) -> list[float]:
         supernet: Supernet = module
         source, seed, images = self.setup.dataflow, self.setup.run.seed, self.options.images
-        calibration = Replay(source, "train", self.engine, limit=images, seed=seed)
-        validation = Replay(source, "valid", self.engine, limit=images, seed=seed)
-        found = []
-        for forward in map(self.space.forward, self.archs):
-            path = PathView(supernet, forward)
-            calibrate(path, calibration, self.engine)
-            result = score(path, validation, self.setup.agent, self.engine)
-            found.append(0.0 if result.error else result.accuracy)
-        return found
+        given = Images(*(Replay(source, split, self.engine, limit=images, seed=seed) for split in ("train", "valid")))
+        scorer = Scorer(supernet, self.space, given, self.setup.agent, self.engine)
+        scores = [scorer.score(arch[None])[0] for arch in self.archs]
+        return [0.0 if score.error else score.accuracy for score in scores]
 
     def summary(self) -> dict[str, Any]:
         """The panel's last accuracies by architecture, and all rounds, for the header."""

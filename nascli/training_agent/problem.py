@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from nascli.artifacts.checkpoint import Checkpoint, Progress
 from nascli.artifacts.header import DataRecord, SpaceRecord
 from nascli.artifacts.history import History, Trials
 from nascli.console import Bar
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel
-from nascli.errors import ArtifactError, BudgetSpent, RunFailed, UsageError
+from nascli.errors import ArtifactError, BudgetSpent, Interrupted, RunFailed
 from nascli.run import Run
-from nascli.search_strategy.base import Score
+from nascli.search_strategy.base import Need, Score
 from nascli.space import Archs, Forward, Space, compact
 from nascli.training_agent.base import Evaluator
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+LOG_EVERY = 50
 
 
 class Budget(Protocol):
@@ -40,7 +45,8 @@ class Budget(Protocol):
 class Problem:
     """Implements `SearchProblem` on an evaluator.
 
-    A resumed run starts again from its beginning; what the interrupted one had scored is taken from its history.
+    A resumed run starts again from its beginning; what the interrupted one had scored is taken from its history, and
+    a strategy that trains something goes on from what it kept.
     """
 
     def __init__(
@@ -54,13 +60,15 @@ class Problem:
     ) -> None:
         self.space: Space = costs.space
         self.costs, self.feasible = costs, feasible
-        self.arch_parameters: Mapping[str, Tensor] = {}
+        self.arch_parameters: Mapping[str, Tensor] = evaluator.arch_parameters()
+        self.offers: frozenset[Need] = evaluator.offers
         self.bar: Bar | None = None
         self.data: DataRecord | None = None
         self._record, self._evaluator, self._run, self._budget = record, evaluator, run, budget
         metrics = [*(c.metric for c in feasible.constraints), "macs", *sorted(costs.metrics)]
         self._tie = next((name for name in metrics if name in costs.metrics), None)
         self._scores: dict[bytes, Score] = {}
+        self._calls = 0
         self._replay = self._restore()
 
     @property
@@ -73,6 +81,11 @@ class Problem:
         """Distinct architectures scored so far."""
         return len(self._scores)
 
+    @property
+    def images(self) -> int:
+        """Images looked at for all scores, on the validation split."""
+        return sum(score.images for score in self._scores.values())
+
     def score(self, archs: Archs) -> list[Score]:
         """Scores of architectures (n, d), cached by canonical architecture.
 
@@ -83,9 +96,9 @@ class Problem:
         canonical = self.checked(archs)
         keys = [arch.tobytes() for arch in canonical]
         new = {key: arch for key, arch in zip(keys, canonical, strict=True) if key not in self._scores}
-        affordable = list(new.values())[: max(0, self.remaining)]
-        for chunk in _chunks(affordable, self._evaluator.chunk):
-            self._evaluate(np.array(chunk))
+        affordable = np.array(list(new.values())[: max(0, self.remaining)])
+        for rows in self._evaluator.groups(affordable) if len(affordable) else ():
+            self._evaluate(affordable[rows])
         if len(affordable) < len(new):
             raise BudgetSpent
         return [self._scores[key] for key in keys]
@@ -114,7 +127,7 @@ class Problem:
     def _evaluate(self, archs: Archs) -> None:
         keys = [arch.tobytes() for arch in archs]
         known = [self._replay[key] for key in keys if key in self._replay]
-        scores = known if len(known) == len(keys) else self._evaluator.evaluate(archs)
+        scores = known if len(known) == len(keys) else self._scores_of(archs)
         self._scores |= dict(zip(keys, scores, strict=True))
         if self.bar is not None:
             best = max((s.accuracy for s in self._scores.values() if s.error is None), default=float("nan"))
@@ -124,6 +137,13 @@ class Problem:
             if self._run.checkpoint_due(self._budget.checkpoint_minutes):
                 self._run.checkpoint(self.history())
         self._run.stop_if_asked()
+
+    def _scores_of(self, archs: Archs) -> list[Score]:
+        try:
+            return self._evaluator.evaluate(archs)
+        except Interrupted:
+            self._run.checkpoint(self.history())
+            raise
 
     def order(self, archs: Archs, scores: Sequence[Score]) -> npt.NDArray[np.int64]:
         """Positions from best to worst: accuracy, then loss, then cost, then lexicographic; failed ones last.
@@ -160,12 +180,49 @@ class Problem:
             {name: self.costs.total(name, archs) for name in self.costs.metrics},
             {row: s.error for row, s in enumerate(scores) if s.error is not None},
         )
-        summary = {"evaluations": len(scores), "constraints": [str(c) for c in self.feasible.constraints]}
+        summary = {
+            "evaluations": len(scores),
+            "images": self.images,
+            "constraints": [str(c) for c in self.feasible.constraints],
+        }
         return History(trials, space=self._record, data=self.data, summary=summary)
 
     def relaxed_loss(self, forward: Forward) -> Tensor:
-        """Refused: no evaluator of this problem gives a gradient."""
-        raise UsageError(f"the evaluator {type(self._evaluator).__name__} gives no gradient")
+        """See `SearchProblem.relaxed_loss`.
+
+        Raises:
+            UsageError: the evaluator gives no gradient.
+        """
+        loss = self._evaluator.relaxed_loss(forward, self._calls)
+        self._calls += 1
+        return loss
+
+    @cached_property
+    def kept(self) -> tuple[int, Mapping[str, Any]] | None:
+        """The step and the state that the interrupted run kept last; batches go on from there too."""
+        progress = self._run.restore(Checkpoint)
+        if progress is None:
+            return None
+        self._calls = progress.state["calls"]
+        self._run.log(event="resume", step=progress.step)
+        return progress.step, progress.state["strategy"]
+
+    def keep(self, step: int, steps: int, state: Callable[[], Mapping[str, Any]], metric: str = "") -> None:
+        """See `SearchProblem.keep`; after Ctrl-C the run stops here.
+
+        Raises:
+            Interrupted: the run was asked to stop.
+        """
+        if self.bar is not None:
+            self.bar.advance(f"training {step}/{steps}  {metric}".rstrip(), by=0)
+        if step % LOG_EVERY == 0 or step == steps:
+            self._run.log(event="train", step=step, steps=steps, metric=metric)
+        if self._run.checkpoint_due(self._budget.checkpoint_minutes):
+            if self._scores:
+                self._run.checkpoint(self.history())
+            progress = Progress(step, {"calls": self._calls, "strategy": state()})
+            self._run.checkpoint(Checkpoint(progress, summary={"step": step, "steps": steps}))
+        self._run.stop_if_asked()
 
     def _scored(self) -> tuple[Archs, list[Score]]:
         flat = np.frombuffer(b"".join(self._scores), dtype=np.int64)
@@ -179,7 +236,3 @@ class Problem:
         columns = zip(trials.accuracy.tolist(), trials.loss.tolist(), trials.images.tolist(), strict=True)
         scores = [Score(*values, trials.errors.get(row)) for row, values in enumerate(columns)]
         return {arch.tobytes(): score for arch, score in zip(trials.archs, scores, strict=True)}
-
-
-def _chunks(items: Sequence[Archs], size: int) -> list[Sequence[Archs]]:
-    return [items[i : i + size] for i in range(0, len(items), size)]

@@ -1,60 +1,56 @@
-"""Scoring a network: BatchNorm statistics re-estimated on training images, then the validation split."""
+"""Scoring a network: passes over images that are the same each time, judged by the task's agent."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.optim.swa_utils import update_bn
 
 from nascli.dataflow.base import Batch, Dataflow
 from nascli.engine import Engine
 from nascli.search_strategy.base import Score
-from nascli.space import Forward
-from nascli.supernet.base import Supernet
 from nascli.training_agent.base import TrainingAgent
 
 KEEP_BYTES = 2**30
 
 
-class PathView(nn.Module):
-    """A supernet fixed to one forward, as an ordinary module; in train mode BatchNorm alone trains."""
-
-    def __init__(self, supernet: Supernet, forward: Forward) -> None:
-        super().__init__()
-        self.supernet, self.selected = supernet, forward
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) → outputs."""
-        output: Tensor = self.supernet(x, self.selected)
-        return output
-
-    def train(self, mode: bool = True) -> PathView:
-        """Dropout and the like stay off: statistics are those of evaluation."""
-        super().train(False)
-        for module in self.modules():
-            if isinstance(module, _BatchNorm):
-                module.training = mode
-        return self
-
-
 class Replay:
     """Batches that are passed over many times; they stay on the device when they are small."""
 
-    def __init__(self, dataflow: Dataflow, split: str, engine: Engine, *, limit: int | None, seed: int) -> None:
+    def __init__(
+        self,
+        dataflow: Dataflow,
+        split: str,
+        engine: Engine,
+        *,
+        limit: int | None,
+        seed: int,
+        channels_last: bool = True,
+    ) -> None:
         self.dataflow, self.split, self.engine, self.limit, self.seed = dataflow, split, engine, limit, seed
+        self.channels_last = channels_last
         self._kept: list[Batch] | None = None
-        n = min(limit or 2**62, len(dataflow.indices(split)))
+        self._n = min(limit or 2**62, len(dataflow.indices(split)))
         channels, height, width = dataflow.describe().image_shape
-        self._small = 4 * n * channels * height * width <= KEEP_BYTES
+        self._small = 4 * self._n * channels * height * width <= KEEP_BYTES
+
+    @property
+    def n_batches(self) -> int:
+        """How many there are."""
+        return -(-self._n // self.dataflow.config.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         if self._kept is not None:
             return iter(self._kept)
         batches = self.dataflow.batches(
-            self.split, train=False, device=self.engine.device, channels_last=True, limit=self.limit, seed=self.seed
+            self.split,
+            train=False,
+            device=self.engine.device,
+            channels_last=self.channels_last,
+            limit=self.limit,
+            seed=self.seed,
         )
         if not self._small:
             return batches
@@ -62,31 +58,40 @@ class Replay:
         return iter(self._kept)
 
 
-def calibrate(model: nn.Module, batches: Iterable[Batch], engine: Engine) -> None:
-    """Re-estimate BatchNorm statistics as the mean over the full batches (torch's `update_bn`).
+def full(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The batches that are as large as the first.
 
-    An incomplete last batch would count as much as a full one, so it is left out, unless it is the only one.
+    An incomplete last batch would count as much as a full one in BatchNorm's statistics.
     """
-    first = next(iter(batches)).images.shape[0]
-    with engine.autocast():
-        update_bn((batch.images for batch in batches if batch.images.shape[0] == first), model)
-
-
-@torch.no_grad()
-def score(model: nn.Module, batches: Iterable[Batch], agent: TrainingAgent, engine: Engine) -> Score:
-    """The mean score and loss of a model in evaluation mode; a non-finite loss is an error."""
-    model.eval()
-    good, loss, images = 0.0, 0.0, 0
+    size = 0
     for batch in batches:
+        size = size or len(batch.images)
+        if len(batch.images) == size:
+            yield batch
+
+
+def in_chunks(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """So many batches at a time; their tensors are ordinary ones, whatever mode they are asked for in."""
+    with torch.inference_mode(False):
+        iterator = iter(batches)
+    while True:
+        with torch.inference_mode(False):
+            chunk = list(islice(iterator, size))
+        if not chunk:
+            return
+        yield chunk
+
+
+@torch.inference_mode()
+def score(model: nn.Module, batches: Iterable[Batch], agent: TrainingAgent, engine: Engine) -> Score:
+    """What the agent judges of a model in evaluation mode."""
+    model.eval()
+    judged = agent.judged()
+    for (batch,) in in_chunks(batches, 1):
         with engine.autocast():
             outputs = model(batch.images)
-        scores, losses = agent.judge(outputs, batch.labels)
-        good += scores.double().sum().item()
-        loss += losses.double().sum().item()
-        images += len(batch.labels)
-    if loss != loss or loss in (float("inf"), float("-inf")):
-        return Score(float("nan"), float("nan"), images, "the loss is not finite")
-    return Score(good / images, loss / images, images)
+        judged.add(outputs, batch.labels)
+    return judged.score()
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,8 +10,10 @@ from nascli.artifacts.architecture import Architecture, Choice
 from nascli.artifacts.base import same_data
 from nascli.artifacts.header import DataRecord, SpaceRecord
 from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.strategy_state import LearnedState, StrategyState
 from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.component import Reference
+from nascli.console import out
 from nascli.cost.constraint import Constraint
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.macs import Macs
@@ -23,8 +25,10 @@ from nascli.run import Run
 from nascli.search_space.base import SearchSpace
 from nascli.search_strategy.base import Score, SearchStrategy
 from nascli.space import Archs
-from nascli.training_agent.base import Evaluator, EvaluatorInputs
+from nascli.training_agent.base import Evaluator, EvaluatorInputs, NoEvaluator
 from nascli.training_agent.problem import Problem
+
+WITH_ARCH_PARAMETERS = "nascli train-supernet -c CONFIG --training-strategy differentiable -o supernet.pt"
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,9 @@ class Search:
     constraints: Sequence[Constraint]
     max_evaluations: int
     checkpoint_minutes: float
+    margin: float | None = None
+    """Of measured costs, relative; None: what the table states."""
+    learned: StrategyState | None = None
 
 
 def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | None, told: Search) -> Architecture:
@@ -45,37 +52,62 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
         Infeasible: no architecture meets the constraints; nothing was loaded yet.
         UsageError: strategy, evaluator and inputs do not go together.
     """
-    check_parts(told.strategy, told.evaluator, inputs.supernet)
+    check_parts(told.strategy, told.evaluator, inputs.supernet, told.learned)
     strategy: SearchStrategy = told.strategy.build()
-    evaluator: Evaluator = told.evaluator.build()
+    evaluator = _evaluator(told, inputs.supernet)
     costs = costs_of(inputs.space, lut)
-    feasible = FeasibleSet(costs, told.constraints)
+    feasible = FeasibleSet(costs, told.constraints, margin=told.margin)
     feasible.require()
-    data, run = _data(inputs), inputs.setup.run
+    data, run = _data(inputs, evaluator), inputs.setup.run
+    if told.learned is not None:
+        if data is not None:
+            same_data(data, told.learned.header.data, "--generator")
+        strategy.begin_with(told.learned.payload.state)
     facts = dict(evaluator.prepare(inputs))
     run.resumable = True
     run.facts |= {"data": data.fingerprint if data else None, **facts}
     problem = Problem(record, costs, feasible, evaluator, run, told)
-    problem.data = data
+    problem.data, problem.offers = data, evaluator.offered(inputs.supernet)
     with run.progress("searching", min(told.max_evaluations, feasible.count.upper)) as problem.bar:
-        winner, score = _search(strategy, problem, run)
+        winner, score, found = _search(strategy, problem, run)
     run.save("history", problem.history())
-    summary = _summary(costs, feasible, told.constraints, winner, score) | facts
+    learned = strategy.learned()
+    if learned is not None:
+        state, facts_of_it = LearnedState(told.strategy.name, learned.state), {"strategy": told.strategy.name}
+        run.save("generator", StrategyState(state, space=record, data=data, summary=facts_of_it | dict(learned.facts)))
+    summary = _summary(costs, feasible, told.constraints, winner, score) | facts | dict(found)
+    spent = {"evaluations": problem.evaluated, "images": problem.images}
     choice = Choice(tuple(int(i) for i in winner))
-    return Architecture(choice, space=record, data=data, summary=summary | {"evaluations": problem.evaluated})
+    return Architecture(choice, space=record, data=data, summary=summary | spent)
 
 
-def _search(strategy: SearchStrategy, problem: Problem, run: Run) -> tuple[Archs, Score | None]:
-    """The strategy's winner and its score, None where it was not scored; the best so far when the budget ran out."""
+def _evaluator(told: Search, supernet: SupernetCheckpoint | None) -> Evaluator:
+    """The evaluator; where a strategy that has learned is given no supernet, one that scores nothing."""
+    evaluator: Evaluator = told.evaluator.build()
+    if supernet is not None or not evaluator.needs_supernet:
+        return evaluator
+    out.note("without --supernet the answer has no score")
+    return NoEvaluator()
+
+
+Found = tuple[Archs, Score | None, Mapping[str, Any]]
+
+
+def _search(strategy: SearchStrategy, problem: Problem, run: Run) -> Found:
+    """The strategy's winner, its score or None where it was not scored, and the strategy's facts.
+
+    The best so far when the budget ran out.
+    """
     try:
         outcome = strategy.search(problem, run.rng("search"))
     except BudgetSpent:
         run.log(event="budget spent", evaluated=problem.evaluated)
-        return problem.best()
+        return *problem.best(), {}
     if not len(outcome.archs):
         raise RunFailed("the search strategy found nothing")
     winner = problem.checked(outcome.archs[:1])[0]
-    return winner, problem.known(winner)
+    run.log(event="found", facts=dict(outcome.facts))
+    return winner, problem.known(winner), outcome.facts
 
 
 def costs_of(space: SearchSpace, lut: LookupTable | None) -> CostModel:
@@ -83,22 +115,52 @@ def costs_of(space: SearchSpace, lut: LookupTable | None) -> CostModel:
     return from_table(lut.payload, space.space) if lut else space.lookup_table([Macs(), Params()])
 
 
-def check_parts(strategy: Reference, evaluator: Reference, supernet: SupernetCheckpoint | None) -> None:
-    """Raises UsageError unless the evaluator offers what the strategy needs, and has the supernet that it needs."""
+def check_parts(
+    strategy: Reference,
+    evaluator: Reference,
+    supernet: SupernetCheckpoint | None,
+    learned: StrategyState | None = None,
+) -> None:
+    """Look at classes and headers alone.
+
+    Raises:
+        UsageError: the evaluator lacks what the strategy needs, or the supernet that it needs itself; or the strategy
+            cannot begin with what was learned.
+    """
     strategies, evaluators = cast(type[SearchStrategy], strategy.cls), cast(type[Evaluator], evaluator.cls)
-    missing = strategies.requires - evaluators.offers
+    if learned is not None:
+        _check_learned(strategy, learned)
+        return
+    missing = strategies.requires - evaluators.offered(supernet)
+    if missing == {"arch_parameters"} and supernet is not None:
+        raise UsageError(
+            f"the search strategy '{strategy.use}' needs architecture parameters, which "
+            f"{supernet.path or '--supernet'} lacks",
+            hint=f"train a supernet with them: {WITH_ARCH_PARAMETERS}",
+        )
+    if evaluators.needs_supernet and supernet is None:
+        wants_arch = "arch_parameters" in strategies.requires
+        hint = f"make one: {WITH_ARCH_PARAMETERS if wants_arch else SupernetCheckpoint.made_by}"
+        raise UsageError(f"the evaluator '{evaluator.use}' needs --supernet", hint=hint)
     if missing:
         what = ", ".join(sorted(missing))
         raise UsageError(f"the search strategy '{strategy.use}' needs {what}, which '{evaluator.use}' lacks")
-    if evaluators.needs_supernet and supernet is None:
-        hint = "make one: nascli train-supernet -c CONFIG -o supernet.pt"
-        raise UsageError(f"the evaluator '{evaluator.use}' needs --supernet", hint=hint)
 
 
-def _data(inputs: EvaluatorInputs) -> DataRecord | None:
+def _check_learned(strategy: Reference, learned: StrategyState) -> None:
+    given = learned.path or "--generator"
+    if not cast(type[SearchStrategy], strategy.cls).learns:
+        hint = f"--search-strategy {learned.strategy}, or leave --generator out"
+        raise UsageError(f"the search strategy '{strategy.use}' begins with nothing learned", hint=hint)
+    if learned.strategy != strategy.name:
+        what = f"{given} was learned by the search strategy '{learned.strategy}', not by '{strategy.name}'"
+        raise UsageError(what, hint=f"--search-strategy {learned.strategy}")
+
+
+def _data(inputs: EvaluatorInputs, evaluator: Evaluator) -> DataRecord | None:
     """The record of the data that scores come from; a supernet must have been trained on the same."""
     if inputs.supernet is None:
-        return None
+        return inputs.setup.dataflow.describe() if evaluator.needs_data else None
     record = inputs.setup.dataflow.describe()
     same_data(record, inputs.supernet.header.data, "--supernet")
     return record
@@ -112,6 +174,7 @@ def _summary(
         **({"accuracy": score.accuracy, "loss": score.loss} if score else {}),
         "costs": {name: costs.total(name, winner[None])[0].item() for name in costs.metrics},
         "constraints": [str(constraint) for constraint in constraints],
+        **({"margin": feasible.margins} if feasible.margins else {}),
         "feasible": float(count.lower) if count.lower == count.upper else [float(count.lower), float(count.upper)],
         "of": float(feasible.space.count),
     }

@@ -54,17 +54,22 @@ class Task(Engines):
     )
 
     def setup(self, run: Run) -> Setup:
-        """The built data and agent of a run."""
-        from nascli.training_agent.base import Setup
+        """The built data and agent of a run.
 
+        Raises:
+            ComponentError: an input was made with data or an agent of the user's own, and the settings name none.
+        """
+        from nascli.training_agent.base import Setup
+        from nascli.training_agent.recorded import check_recorded
+
+        check_recorded(self, run.inputs)
         return Setup(self.training_agent.build(), self.dataflow.build(), run)
 
 
-class Training(Task):
-    """How weights are trained."""
+class Recipe(Config):
+    """How weights are updated."""
 
     criterion: Annotated[Reference, Kind("criterion")] = shared("cross_entropy", description="The loss.")
-    seed: int = shared(0, ge=0, description="seed of all random streams")
     epochs: int = Field(30, ge=1, description="how many times the training images are seen")
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd with Nesterov momentum, or adamw")
     learning_rate: float = Field(0.1, gt=0, description="after warm-up")
@@ -80,6 +85,12 @@ class Training(Task):
     ema_decay: float | None = Field(
         None, gt=0, lt=1, description="decay a step of the weights' moving average; null: none"
     )
+
+
+class Training(Recipe, Task):
+    """How weights are trained."""
+
+    seed: int = shared(0, ge=0, description="seed of all random streams")
     distillation: float = Field(1.0, gt=0, description="with --teacher: weight of the loss against its outputs")
     tensorboard: bool = run_option(False, description="write curves for TensorBoard beside the log")
     checkpoint_steps: int = run_option(0, ge=0, description="steps between checkpoints; 0: by time alone")

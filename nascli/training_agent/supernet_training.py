@@ -13,7 +13,7 @@ from nascli.cost.constraint import Constraint
 from nascli.cost.feasible import FeasibleSet
 from nascli.engine import Engine
 from nascli.search_space.base import SearchSpace
-from nascli.training_agent.base import Setup, check_images
+from nascli.training_agent.base import Setup
 from nascli.training_agent.loop import Trainer
 from nascli.training_agent.memory import activation_bytes
 from nascli.training_agent.panel import Panel, PanelOptions
@@ -31,12 +31,14 @@ class Plan:
 
     Args:
         panel: None: not validated.
+        margin: of measured costs, relative; None: what the table states.
     """
 
     lut: LookupTable | None = None
     constraints: Sequence[Constraint] = ()
     panel: PanelOptions | None = None
     teacher: Taught | None = None
+    margin: float | None = None
 
 
 def train_supernet(
@@ -49,19 +51,19 @@ def train_supernet(
         UsageError: the strategy does not fit the space, or the data do not.
     """
     plan = plan or Plan()
-    feasible = FeasibleSet(costs_of(space, plan.lut), plan.constraints)
+    feasible = FeasibleSet(costs_of(space, plan.lut), plan.constraints, margin=plan.margin)
     feasible.require()
     strategy.setup(space.space, feasible.model, feasible)
-    check_images(space, setup.dataflow)
+    setup.agent.check(space, setup.dataflow)
     with Engine("cpu").seeded(setup.run.torch_seed("init")):
         module = space.supernet()
         strategy.bind(module)
     panel = Panel(feasible, setup, plan.panel, options.engine()) if plan.panel else None
     teacher = plan.teacher.network(setup) if plan.teacher else None
-    trainer = Trainer(module, strategy, setup, options, teacher=teacher, panel=panel)
+    trainer = Trainer(module, strategy, setup, options, teacher=teacher, panel=panel, outputs=space.config.classes)
     if strategy.is_mixture:
         _state_memory(trainer)
-    summary = trainer.fit()
+    summary = trainer.fit() | ({"margin": feasible.margins} if feasible.margins else {})
     arch = {name: parameter.detach() for name, parameter in strategy.arch_parameters().items()}
     return TrainedSupernet(trainer.result().state_dict(), arch, strategy.state_dict()), summary
 

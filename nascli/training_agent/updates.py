@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -28,7 +28,7 @@ class Teacher:
 
 @dataclass
 class Updater:
-    """Runs updates on one module.
+    """Runs updates on one module, whose parts stay the same.
 
     `optimizers`: "weights", and "arch" where the strategy has architecture parameters.
     """
@@ -41,6 +41,10 @@ class Updater:
     clip_grad: float | None
     teacher: Teacher | None = None
 
+    def __post_init__(self) -> None:
+        self._weights = list(self.module.parameters())
+        self._modules = list(self.module.modules())
+
     def run(self, update: Update, batch: Batch) -> Losses:
         """Run the passes of an update and step its optimiser.
 
@@ -48,7 +52,7 @@ class Updater:
             UsageError: the update changes architecture parameters, and the strategy has none.
         """
         if update.params is None:
-            with torch.no_grad(), batch_statistics_alone(self.module):
+            with torch.no_grad(), batch_statistics_alone(self._modules):
                 return self._passes(update, batch, Leaves(trained=False))
         if update.params not in self.optimizers:
             raise UsageError("the training strategy updates architecture parameters, but arch_parameters() is empty")
@@ -56,7 +60,7 @@ class Updater:
         optimizer.zero_grad(set_to_none=True)
         leaves = Leaves(trained=update.params == "arch")
         if update.params == "arch":
-            with frozen(self.module), batch_statistics_alone(self.module):
+            with frozen(self._weights), batch_statistics_alone(self._modules):
                 losses = self._passes(update, batch, leaves)
         else:
             losses = self._passes(update, batch, leaves)
@@ -74,7 +78,7 @@ class Updater:
                 output = self._forward(item.forward, batch.images, leaves)
                 loss = self._loss(item, output, batch.labels, outputs, taught)
             if torch.is_grad_enabled():
-                self.engine.scaler.scale(item.scale * loss).backward()
+                self.engine.scaler.scale(loss if item.scale == 1 else item.scale * loss).backward()
             outputs.append(output.detach())
             losses.append(loss.detach())
             accuracies.append(self.agent.judge(outputs[-1], batch.labels)[0].mean())
@@ -110,11 +114,11 @@ class Updater:
             torch.autograd.backward(roots, gradients)
 
     def _step(self, optimizer: torch.optim.Optimizer) -> None:
-        _start_momentum(optimizer)
+        touched = [[p for p in group["params"] if p.grad is not None] for group in optimizer.param_groups]
+        _start_momentum(optimizer, touched)
         if self.clip_grad is not None:
             self.engine.scaler.unscale_(optimizer)
-            touched = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-            nn.utils.clip_grad_norm_(touched, self.clip_grad)
+            nn.utils.clip_grad_norm_([p for group in touched for p in group], self.clip_grad)
         self.engine.scaler.step(optimizer)
         self.engine.scaler.update()
 
@@ -152,23 +156,23 @@ class Leaves:
         return [weights for weights, _ in pairs], [gradient for _, gradient in pairs]
 
 
-def _start_momentum(optimizer: torch.optim.Optimizer) -> None:
-    """Give what is touched for the first time a momentum of 0.
+def _start_momentum(optimizer: torch.optim.Optimizer, touched: Sequence[Sequence[Tensor]]) -> None:
+    """Give what is touched for the first time a momentum of 0; `touched` are the weights with a gradient, by group.
 
     The first update is the same (0 · momentum + gradient), and fused SGD refuses a step in which some of the
     tensors have a momentum and others have none, which is every step of single-path training.
     """
     if isinstance(optimizer, torch.optim.SGD):
-        for group in optimizer.param_groups:
-            for p in group["params"] if group["momentum"] else ():
-                if p.grad is not None and optimizer.state[p].get("momentum_buffer") is None:
+        for group, weights in zip(optimizer.param_groups, touched, strict=True):
+            for p in weights if group["momentum"] else ():
+                if optimizer.state[p].get("momentum_buffer") is None:
                     optimizer.state[p]["momentum_buffer"] = torch.zeros_like(p)
 
 
 @contextmanager
-def frozen(module: nn.Module) -> Iterator[None]:
-    """No gradient is computed for the module's own weights."""
-    trainable = [p for p in module.parameters() if p.requires_grad]
+def frozen(weights: Iterable[Tensor]) -> Iterator[None]:
+    """No gradient is computed for the weights."""
+    trainable = [p for p in weights if p.requires_grad]
     for p in trainable:
         p.requires_grad_(False)
     try:
@@ -179,9 +183,9 @@ def frozen(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def batch_statistics_alone(module: nn.Module) -> Iterator[None]:
-    """BatchNorm normalises by the batch and writes no buffer."""
-    tracking = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+def batch_statistics_alone(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Each BatchNorm among the modules normalises by the batch and writes no buffer."""
+    tracking = [m for m in modules if isinstance(m, _BatchNorm) and m.track_running_stats]
     for m in tracking:
         m.track_running_stats = False
     try:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
-from nascli.config import Config as BaseConfig
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel
 from nascli.space import Forward, Space
+from nascli.supernet.temperature import TemperatureConfig
 from nascli.training_strategy.base import Pass, TrainingStrategy, Update, Updates
 from nascli.training_strategy.hardware import HardwareConfig, penalty_of
 
@@ -21,20 +21,13 @@ if TYPE_CHECKING:
     from torch.nn import Parameter
 
 
-class TemperatureConfig(BaseConfig):
-    """Falls exponentially over the training, from the first step to the last."""
-
-    start: float = Field(5.0, gt=0, description="at the first step")
-    end: float = Field(0.1, gt=0, description="at the last step")
-
-
 class Differentiable(TrainingStrategy):
     """An architecture step on the `arch` split, then a weight step on `train`, as in DARTS.
 
     The sampled forms run one path (`gdas`) or two (`proxyless`) in an architecture step, and one freshly drawn path
     in a weight step; the mixtures (`softmax`, `gumbel_softmax`, `sum`) run all candidates in both. `proxyless` is the
     default: where BatchNorm follows, the scale of an output changes nothing, which leaves one path alone little to
-    learn from, and two paths follow the gradient of the expected loss. The papers stand in `mixtures.py`.
+    learn from, and two paths follow the gradient of the expected loss. The papers stand in `supernet/mixtures.py`.
     """
 
     class Config(TrainingStrategy.Config):
@@ -102,19 +95,17 @@ class Differentiable(TrainingStrategy):
 
     def temperature(self, step: int) -> float:
         """The temperature of a step; that of the first one, as long as nobody knows the number of steps."""
-        start, end = self.config.temperature.start, self.config.temperature.end
-        share = step / (self.total_steps - 1) if self.total_steps > 1 else 0.0
-        return float(start * (end / start) ** min(share, 1.0))
+        return self.config.temperature.at(step, self.total_steps)
 
     def _mixed(self, step: int, generator: torch.Generator) -> Forward:
-        from nascli.training_strategy.mixtures import MIXTURES, SAMPLED, gumbel
+        from nascli.supernet.mixtures import MIXTURES, SAMPLED, gumbel
 
         alphas = list(self._alphas.values())
         form = (MIXTURES if self.is_mixture else SAMPLED)[self.config.mixture]
         return form(self.space, alphas, gumbel(alphas, generator), self.temperature(step))
 
     def _path(self, generator: torch.Generator) -> Forward:
-        from nascli.training_strategy.mixtures import drawn_path, gumbel
+        from nascli.supernet.mixtures import drawn_path, gumbel
 
         alphas = list(self._alphas.values())
         return self.space.forward(drawn_path(self.space, alphas, gumbel(alphas, generator)))

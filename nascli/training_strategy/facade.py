@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 
 from nascli.errors import ArtifactError, UsageError
 from nascli.space import Archs, Forward, Space
-from nascli.training_strategy.mixtures import MIXTURES, gumbel
+from nascli.supernet.mixtures import MIXTURES, gumbel
 
 STATES = ("single", *MIXTURES)
 

@@ -21,6 +21,7 @@ from nascli.artifacts.history import History, Trials
 from nascli.artifacts.lookup_table import Column, LookupTable, Table
 from nascli.artifacts.model import Model, TrainedModel
 from nascli.artifacts.report import Evaluation, Report
+from nascli.artifacts.strategy_state import LearnedState, StrategyState
 from nascli.artifacts.supernet import SupernetCheckpoint, TrainedSupernet
 from nascli.artifacts.torch_format import RECORD
 from nascli.space import Decision, Space
@@ -68,6 +69,11 @@ def checkpoint() -> Checkpoint:
     return Checkpoint(Progress(3, state), space=record())
 
 
+def strategy_state() -> StrategyState:
+    state = {"metric": "macs", "priors": torch.arange(6).reshape(2, 3), "network": {"weights": {"a.b": torch.ones(2)}}}
+    return StrategyState(LearnedState("generator", state), space=record(), summary={"strategy": "generator"})
+
+
 def report() -> Report:
     return Report(Evaluation({"top1": 0.75, "images": 8}, {"seconds": 0.25}), space=record(), data=DATA)
 
@@ -79,6 +85,7 @@ SAMPLES: Mapping[str, Callable[[], Artifact[Any]]] = {
     "model.pt": model,
     "supernet.pt": supernet,
     "checkpoint.pt": checkpoint,
+    "generator.pt": strategy_state,
     "report.json": report,
 }
 

@@ -17,6 +17,7 @@ from nascli.artifacts.history import History
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.artifacts.model import Model
 from nascli.artifacts.report import Report
+from nascli.artifacts.strategy_state import StrategyState
 from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.commands.inspect import open_any
 from nascli.component import resolve
@@ -24,6 +25,7 @@ from tests.golden.make_v1 import make
 
 V1 = Path(__file__).parents[1] / "golden" / "v1"
 DIGESTS = {
+    "arch.generator.pt": "dd733d11da701c5830e78d664c9b1c1ae409076740b1ee6870b1d671adfaa648",
     "arch.history.h5": "ecd45cede7ceecf0c6d7451a60974e01a1e32fa1cf655ef14c033faafee1b8db",
     "arch.npy": "d12fa130006909af66a97379554e2ecbb0d0f6cdb549361db0d6bb10f53e716b",
     "checkpoint.pt": "248390c8d028e06724b2c4c75b33dd27e82032fac43100886953799cd646a594",
@@ -81,6 +83,15 @@ def test_the_golden_history_holds_its_trials() -> None:
     assert (found.accuracy[0], found.loss[0], found.images.tolist()) == (0.75, 0.5, [6, 0])
     assert math.isnan(found.accuracy[1])
     assert (found.costs["macs"].tolist(), found.errors) == ([56304, 13304], {1: "the loss is nan"})
+
+
+def test_the_golden_generator_holds_what_was_learned() -> None:
+    found = StrategyState.open(V1 / "arch.generator.pt")
+    assert (found.strategy, found.payload.strategy) == ("generator", "generator")
+    state = found.payload.state
+    assert (state["metric"], state["tau"], state["network"]["width"]) == ("macs", 0.5, 2)
+    assert state["priors"].tolist() == [[0, 0, 1, 0, 1, 0], [1, 0, 3, 0, 4, 0]]
+    assert state["network"]["weights"]["last.bias"].tolist() == [0, 1, 2]
 
 
 def test_the_golden_model_still_computes_what_it_did() -> None:

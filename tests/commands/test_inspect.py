@@ -149,6 +149,16 @@ def test_a_model_that_knows_its_architecture_shows_it(capsys: Captured, tmp_path
     assert "skip -> wide -> conv" in shown(capsys, tmp_path / "model.pt")
 
 
+def test_what_a_generator_learned_shows_requested_and_generated_costs(capsys: Captured) -> None:
+    found = facts(capsys, GOLDEN / "arch.generator.pt")
+    assert found["strategy"] == "generator"
+    assert found["numbers"] == 2 * 6 + 3
+    assert found["curve"][1] == {"requested": 86304.0, "generated": 56304, "off": -34.8}
+    text = shown(capsys, GOLDEN / "arch.generator.pt")
+    for word in ("macs, before any repair", "86304", "-34.8", "tau"):
+        assert word in text
+
+
 def test_a_checkpoint_shows_step_and_settings(capsys: Captured, tmp_path: Path) -> None:
     checkpoint = SAMPLES["checkpoint.pt"]()
     told = {"summary": {"step": 3, "steps": 9}, "config": {"meters": [{"use": "macs"}]}}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nascli.cost.constraint import Constraint
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel, Factor, Metric
-from nascli.space import Archs, Decision, Space
+from nascli.space import Archs, Decision, Space, Unordered
 
 Table = Sequence[Sequence[int | float]]
 
@@ -51,12 +51,29 @@ def nested() -> CostModel:
     return CostModel(nest, {"macs": Metric("macs", "MAC", 10, factors, True)})
 
 
+def unordered() -> CostModel:
+    """Three alike decisions whose order does not matter, the last candidate empty, and one decision beside them."""
+    names = ("k3", "k5", "none")
+    alike = tuple(Decision(f"part_{i}", names) for i in range(3))
+    rule = Unordered(tuple(d.label for d in alike), empty=2, at_least=1)
+    of = Space("unordered", (*alike, Decision("tail", ("a", "b"))), (3, 8, 8), 10, unordered=(rule,))
+    costs = {"macs": [[4, 7, 0]] * 3 + [[1, 5]], "ms": [[0.9, 0.2, 0.0]] * 3 + [[0.55, 0.1]]}
+    return CostModel(of, {name: metric(name, table, exact=name == "macs") for name, table in costs.items()})
+
+
 def large(seed: int = 0) -> CostModel:
     """22 decisions with 9 candidates: about 1e21 architectures, with whole and real costs."""
     rng = np.random.default_rng(seed)
     whole = [rng.integers(1, 4000, 9) * 128 for _ in range(22)]
     real = [rng.random(9) * 3 for _ in range(22)]
     return chain({"macs": whole, "latency_ms": real})
+
+
+def excluding() -> FeasibleSet:
+    """Three metrics of which any two can be met together, but not all: they sum to 10."""
+    names = ("macs", "params", "ms")
+    model = chain({name: [[int(i == j) for j in range(3)]] * 10 for i, name in enumerate(names)})
+    return feasible(model, *(f"{name}<=3" for name in names))
 
 
 def everything(of: Space) -> Archs:

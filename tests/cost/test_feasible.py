@@ -14,7 +14,7 @@ from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel, Factor, Metric
 from nascli.errors import Infeasible, UsageError
 
-from .helpers import REAL, WHOLE, chain, everything, feasible, inside, large, nested, space, tables
+from .helpers import REAL, WHOLE, chain, everything, excluding, feasible, inside, large, nested, space, tables
 
 BOUND = st.integers(0, 250)
 
@@ -188,15 +188,25 @@ def test_long_architectures_are_cut_in_messages():
         feasible(chain({"macs": [[1, 2]] * 30}), "macs<=1").require()
 
 
-def test_metrics_that_exclude_each_other_are_undecided_with_what_to_do(monkeypatch):
-    monkeypatch.setattr(feasible_module, "PROBES", 2**14)
+def test_metrics_that_exclude_each_other_are_infeasible_with_the_bound_that_works():
     model = chain({"macs": [[0, 1, 2, 3]] * 6, "params": [[3, 2, 1, 0]] * 6})
     found = feasible(model, "macs<=8", "params<=9")
+    assert found.status == "infeasible"
+    assert found.count.upper == 0
+    with pytest.raises(Infeasible, match="no architecture meets both macs<=8 and params<=9") as caught:
+        found.require()
+    assert caught.value.why == "under macs<=8 the smallest params found is params=10"
+    assert caught.value.hint == "replace its bound: --constraint 'params<=10'"
+
+
+def test_three_metrics_that_exclude_each_other_are_undecided_with_what_to_do(monkeypatch):
+    monkeypatch.setattr(feasible_module, "PROBES", 2**15)
+    found = excluding()
     assert found.status == "undecided"
     assert found.count.lower == 0
-    with pytest.raises(Infeasible, match="found no architecture for macs<=8 and params<=9") as caught:
+    with pytest.raises(Infeasible, match="found no architecture for macs<=3 and params<=3 and ms<=3") as caught:
         found.require()
-    assert caught.value.why.startswith("none of 16384 draws")
+    assert caught.value.why.startswith("none of 32768 draws")
     assert caught.value.hint
 
 

@@ -11,6 +11,7 @@ import torch
 from nascli.config import Origin, validate
 from nascli.dataflow.cifar import Cifar10, Cifar100
 from nascli.errors import ConfigError, RunFailed
+from nascli.testing import DataflowContract
 
 from .helpers import PLAIN, seen
 
@@ -32,6 +33,15 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(CIFAR10, "meta", {"filename": "meta", "key": "label_names", "md5": digests["meta"]})
     monkeypatch.setattr(Cifar10, "sizes", {"train": 20, "test": 10})
     return tmp_path
+
+
+class TestCifar10(DataflowContract):
+    @pytest.fixture(autouse=True)
+    def _path(self, small: Path) -> None:
+        self.path = small
+
+    def make(self) -> Cifar10:
+        return Cifar10(Cifar10.Config(path=self.path, batch_size=4, valid_share=0.5))
 
 
 def test_the_data_set_is_described(small: Path) -> None:

@@ -23,6 +23,7 @@ from nascli.artifacts.history import History, Trials
 from nascli.artifacts.lookup_table import Column, LookupTable, Table
 from nascli.artifacts.model import Model, TrainedModel
 from nascli.artifacts.report import Evaluation, Report
+from nascli.artifacts.strategy_state import LearnedState, StrategyState
 from nascli.artifacts.supernet import SupernetCheckpoint, TrainedSupernet
 from nascli.component import resolve
 from nascli.search_space.base import record_of
@@ -84,6 +85,17 @@ def make() -> dict[str, Artifact[Any]]:
     trials = Trials(np.array(ARCHS[::-1]), *numbers, {"macs": np.array([56304, 13304])}, {1: "the loss is nan"})
     history = complete(History(trials, **both), {"constraint": ["macs<=60000"]}, **found)
 
+    network = {"width": 2, "layers": 1, "weights": {"last.bias": torch.arange(3.0)}}
+    learned = LearnedState(
+        "generator", {"metric": "macs", "tau": 0.5, "priors": torch.tensor(ARCHS), "network": network}
+    )
+    curve = {"curve": {"requested": [2304.0, 86304.0], "generated": [2304, 56304]}}
+    generator = complete(
+        StrategyState(learned, summary={"strategy": "generator", "metric": "macs", "tau": 0.5, **curve}, **both),
+        {"constraint": ["macs<=60000"]},
+        **found,
+    )
+
     state = filled(space.model(ARCHS[1]).state_dict())
     model = complete(Model(TrainedModel(ARCHS[1], state), **both), {"epochs": 3}, arch=arch.header.as_input())
     values = {"top1": 0.5, "loss": 0.6875, "confusions": [{"true": "a", "predicted": "b", "images": 2}]}
@@ -96,8 +108,8 @@ def make() -> dict[str, Artifact[Any]]:
     )
     checkpoint = complete(Checkpoint(progress, **both), {"epochs": 2, "seed": 0})
     return {
-        "lut.h5": lut, "supernet.pt": supernet, "arch.npy": arch, "arch.history.h5": history, "model.pt": model,
-        "report.json": report, "checkpoint.pt": checkpoint,
+        "lut.h5": lut, "supernet.pt": supernet, "arch.npy": arch, "arch.history.h5": history,
+        "arch.generator.pt": generator, "model.pt": model, "report.json": report, "checkpoint.pt": checkpoint,
     }  # fmt: skip
 
 

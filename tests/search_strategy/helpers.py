@@ -42,8 +42,8 @@ class Formulaic(Evaluator):
         return [self.formula(arch) for arch in archs]
 
 
-def evaluator(formula: Formula) -> Formulaic:
-    made = Formulaic()
+def evaluator(formula: Formula, kind: type[Formulaic] = Formulaic) -> Formulaic:
+    made = kind()
     made.formula, made.seen = formula, []
     return made
 
@@ -68,11 +68,12 @@ class Toy:
     formula: Formula
     constraints: Sequence[str] = ()
     budget: Budget = Budget()
+    kind: type[Formulaic] = Formulaic
     evaluator: Formulaic = field(init=False)
     run: Run = field(init=False)
 
     def problem(self, *, resume: bool = False) -> Problem:
-        self.evaluator = evaluator(self.formula)
+        self.evaluator = evaluator(self.formula, self.kind)
         self.run = Run(self.folder / "arch.npy", resume=resume)
         space = self.model.space
         record = SpaceRecord(use="toy", options={}, description=space.describe(), fingerprint=space.fingerprint)

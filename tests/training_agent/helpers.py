@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import update_bn
 
 from nascli.artifacts.base import Artifact
 from nascli.artifacts.model import Model
@@ -20,13 +22,18 @@ from nascli.cost.model import CostModel
 from nascli.criterion.base import Criterion
 from nascli.dataflow.base import Batch, Dataflow
 from nascli.dataflow.synthetic import Synthetic, SyntheticAugment
+from nascli.engine import Engine
 from nascli.run import Run
 from nascli.search_space.tiny import Tiny
+from nascli.search_strategy.base import Score
 from nascli.space import Forward, Selection, Space
-from nascli.training_agent.base import Setup
+from nascli.supernet.base import Supernet
+from nascli.training_agent.base import Setup, TrainingAgent
 from nascli.training_agent.classification import Classification
 from nascli.training_agent.jobs import retrain
 from nascli.training_agent.optimisation import optimizer_of
+from nascli.training_agent.scorer import Images
+from nascli.training_agent.scoring import full
 from nascli.training_agent.settings import Training
 from nascli.training_agent.supernet_training import train_supernet
 from nascli.training_agent.updates import Updater
@@ -86,6 +93,39 @@ def state_of(module: nn.Module) -> dict[str, torch.Tensor]:
 
 def gradients(module: nn.Module) -> dict[str, torch.Tensor]:
     return {name: p.grad.clone() for name, p in module.named_parameters() if p.grad is not None}
+
+
+class PathView(nn.Module):
+    """A supernet fixed to one forward, as an ordinary module; in train mode BatchNorm alone trains."""
+
+    def __init__(self, supernet: Supernet, forward: Forward) -> None:
+        super().__init__()
+        self.supernet, self.selected = supernet, forward
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        output: torch.Tensor = self.supernet(x, self.selected)
+        return output
+
+    def train(self, mode: bool = True) -> PathView:
+        super().train(False)
+        for module in self.modules():
+            if isinstance(module, _BatchNorm):
+                module.training = mode
+        return self
+
+
+@torch.no_grad()
+def scored_alone(supernet: Supernet, forward: Forward, images: Images, agent: TrainingAgent, engine: Engine) -> Score:
+    """One network by itself, eager, with torch's `update_bn`: what every faster way of scoring is held against."""
+    path, judged = PathView(supernet, forward), agent.judged()
+    with engine.autocast():
+        update_bn((batch.images for batch in full(images.calibration)), path)
+    path.eval()
+    for batch in images.validation:
+        with engine.autocast():
+            outputs = path(batch.images)
+        judged.add(outputs, batch.labels)
+    return judged.score()
 
 
 class Mixture(TrainingStrategy):

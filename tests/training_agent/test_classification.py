@@ -32,6 +32,28 @@ def test_top5_of_fewer_classes_is_all() -> None:
     assert report([0, 1], [2, 0], classes=3)["top5"] == 1.0
 
 
+def test_other_shares_of_the_likeliest_can_be_asked_for() -> None:
+    found = report([0, 0, 0, 0], [0, 1, 2, 5], top=(3, 2))
+    assert {name: value for name, value in found.items() if name.startswith("top") and "_" not in name} == {
+        "top1": 0.25,
+        "top2": 0.5,
+        "top3": 0.75,
+    }
+
+
+def test_every_class_is_told_by_itself() -> None:
+    found = report([0, 0, 1, 1, 1], [0, 0, 0, 1, 2], classes=4)["per_class"]
+    assert [row["class"] for row in found] == ["a", "b", "c", "d"]
+    assert [row["images"] for row in found] == [3, 1, 1, 0]
+    assert [row["recall"] for row in found] == [2 / 3, 1.0, 0.0, None]
+    assert [row["precision"] for row in found] == [1.0, 1 / 3, None, None]
+    assert [row["f1"] for row in found] == [0.8, 0.5, 0.0, None]
+
+
+def test_classes_can_be_left_out_of_the_report() -> None:
+    assert "per_class" not in report([0], [0], per_class=False)
+
+
 def test_loss_is_the_mean_cross_entropy() -> None:
     total = sum(math.exp(-rank) for rank in range(7))
     assert report([0, 3], [0, 5])["loss"] == pytest.approx((math.log(total) + math.log(total) + 2) / 2)

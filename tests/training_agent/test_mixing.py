@@ -8,6 +8,7 @@ import torch
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.macs import Macs
 from nascli.dataflow.base import Batch
+from nascli.errors import UsageError
 from nascli.run import Run
 from nascli.training_agent.loop import Trainer
 from nascli.training_agent.mixing import mix_of
@@ -33,6 +34,23 @@ def test_labels_of_mixed_images_are_probabilities(wanted: str) -> None:
     assert found.labels.shape == (8, CLASSES)
     torch.testing.assert_close(found.labels.sum(1), torch.ones(8))
     assert found.images.shape == batch().images.shape
+
+
+def test_numbers_for_each_class_are_mixed_like_probabilities() -> None:
+    mix, several = mix_of(training(mixup=0.5), CLASSES), torch.eye(CLASSES).repeat(2, 1)
+    assert mix is not None
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        found = mix(Batch(batch().images, several)).labels
+    torch.testing.assert_close(found.sum(1), torch.ones(8))
+    assert not torch.equal(found, several)
+
+
+def test_maps_are_not_mixed() -> None:
+    mix = mix_of(training(cutmix=0.5), CLASSES)
+    assert mix is not None
+    with pytest.raises(UsageError, match=r"cannot mix labels of shape \(8, 8, 8\)"):
+        mix(Batch(batch().images, torch.zeros(8, 8, 8, dtype=torch.int64)))
 
 
 def test_mixup_blends_each_image_with_the_one_before_by_the_share_of_its_label() -> None:

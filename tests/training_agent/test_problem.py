@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +15,8 @@ from nascli.errors import BudgetSpent, Interrupted, RunFailed, UsageError
 from nascli.search_strategy.base import Score, SearchStrategy
 from nascli.search_strategy.evolution import Evolution
 from nascli.search_strategy.random import Random
-from nascli.space import Archs
+from nascli.space import Archs, Forward
+from nascli.training_agent.problem import Problem
 from tests.cost.helpers import chain, nested
 from tests.search_strategy.helpers import Budget, Formulaic, Toy, additive, toy
 
@@ -110,6 +114,12 @@ def test_a_failed_score_is_kept_and_costs_an_evaluation(tmp_path: Path) -> None:
     assert problem.history().payload.errors == {0: "broken"}
 
 
+def test_a_history_says_how_many_images_its_scores_are_of(tmp_path: Path) -> None:
+    problem = toy(tmp_path, TABLES).problem()
+    problem.score(archs([0, 0], [1, 1], [0, 0]))
+    assert problem.history().header.summary["images"] == problem.images == 20
+
+
 def test_a_search_in_which_everything_failed_says_why(tmp_path: Path) -> None:
     problem = Toy(tmp_path, chain({"macs": TABLES}), lambda arch: FAILED).problem()
     problem.score(archs([1, 0], [0, 0]))
@@ -140,11 +150,71 @@ def test_an_empty_history_can_be_written(tmp_path: Path) -> None:
     assert History.open(tmp_path / "history.h5").payload.archs.shape == (0, 2)
 
 
-def test_no_gradient_is_offered(tmp_path: Path) -> None:
+def test_an_evaluator_of_scores_alone_offers_nothing_else(tmp_path: Path) -> None:
     problem = toy(tmp_path, TABLES).problem()
     with pytest.raises(UsageError, match="gives no gradient"):
         problem.relaxed_loss(problem.space.forward([0, 0]))
-    assert problem.arch_parameters == {}
+    assert (problem.arch_parameters, problem.offers, problem.kept) == ({}, {"score"}, None)
+
+
+class Gradual(Formulaic):
+    """Gives the number of the call as a loss."""
+
+    offers = frozenset({"score", "gradient"})
+
+    def relaxed_loss(self, forward: Forward, call: int) -> torch.Tensor:
+        return torch.tensor(float(call))
+
+
+def gradual(folder: Path, checkpoint_minutes: float = 1e6, *, resume: bool = False) -> Problem:
+    """A problem of which relaxed losses can be asked."""
+    parts = Toy(folder, chain({"macs": TABLES}), additive(TABLES), (), Budget(9, checkpoint_minutes), Gradual)
+    return parts.problem(resume=resume)
+
+
+def losses(problem: Problem, n: int) -> list[float]:
+    return [problem.relaxed_loss({}).item() for _ in range(n)]
+
+
+def test_each_relaxed_loss_is_of_the_next_batch(tmp_path: Path) -> None:
+    assert losses(gradual(tmp_path), 3) == [0, 1, 2]
+
+
+def test_a_strategy_that_was_asked_to_stop_goes_on_from_what_it_kept(tmp_path: Path) -> None:
+    problem = gradual(tmp_path)
+    losses(problem, 4)
+    problem.score(archs([1, 0]))
+    problem._run.stopping = True
+    with pytest.raises(Interrupted):
+        problem.keep(2, 5, lambda: {"weights": torch.ones(2), "note": "x"})
+    resumed = gradual(tmp_path, resume=True)
+    assert resumed.kept is not None
+    step, state = resumed.kept
+    assert (step, state["weights"].tolist(), state["note"]) == (2, [1, 1], "x")
+    assert losses(resumed, 2) == [4, 5]
+    resumed.score(archs([1, 0]))
+    assert resumed._evaluator.seen == []  # type: ignore[attr-defined]
+
+
+def test_a_strategy_is_asked_for_its_state_when_a_checkpoint_is_due(tmp_path: Path) -> None:
+    def refuse() -> dict[str, Any]:
+        raise AssertionError("nothing is due")
+
+    gradual(tmp_path / "never").keep(1, 5, refuse)
+    assert not (tmp_path / "never/arch.npy.run/last.pt").exists()
+    gradual(tmp_path / "always", checkpoint_minutes=0.0).keep(1, 5, dict)
+    assert (tmp_path / "always/arch.npy.run/last.pt").exists()
+
+
+def test_steps_of_training_are_logged_now_and_then_and_at_the_end(tmp_path: Path) -> None:
+    problem = gradual(tmp_path)
+    for step in range(1, 61):
+        problem.keep(step, 60, dict, f"loss {step}")
+    log = [json.loads(line) for line in (tmp_path / "arch.npy.run/log.jsonl").read_text().splitlines()]
+    assert [(line["step"], line["metric"]) for line in log if line["event"] == "train"] == [
+        (50, "loss 50"),
+        (60, "loss 60"),
+    ]
 
 
 def test_evaluators_get_at_most_their_chunk(tmp_path: Path) -> None:
@@ -238,3 +308,54 @@ def test_no_checkpoint_is_written_before_its_time(tmp_path: Path) -> None:
     parts = toy(tmp_path, TABLES)
     parts.problem().score(archs([1, 0]))
     assert not (tmp_path / "arch.npy.run/last.h5").exists()
+
+
+class Backwards(Formulaic):
+    """Takes two at a time, the last first; is asked to stop within a group when it meets an architecture."""
+
+    fatal: tuple[int, ...] = ()
+
+    def groups(self, archs: Archs) -> list[list[int]]:
+        rows = list(range(len(archs)))[::-1]
+        return [rows[i : i + 2] for i in range(0, len(rows), 2)]
+
+    def evaluate(self, archs: Archs) -> list[Score]:
+        if self.fatal in map(tuple, archs.tolist()):
+            raise Interrupted("now")
+        return super().evaluate(archs)
+
+
+def grouped(folder: Path, *, resume: bool = False, fatal: tuple[int, ...] = ()) -> tuple[Problem, Backwards]:
+    parts = toy(folder, TABLES)
+    problem, made = parts.problem(resume=resume), Backwards()
+    made.formula, made.seen, made.fatal = parts.formula, [], fatal
+    problem._evaluator = made
+    return problem, made
+
+
+def test_an_evaluator_says_what_is_scored_together(tmp_path: Path) -> None:
+    problem, evaluator = grouped(tmp_path)
+    found = problem.score(archs([0, 0], [1, 1], [2, 2]))
+    assert evaluator.seen == [(2, 2), (1, 1), (0, 0)]
+    assert [score.accuracy for score in found] == [1 / 14, 5 / 14, 1.0]
+
+
+def test_an_evaluator_that_stops_within_a_group_loses_that_group_alone(tmp_path: Path) -> None:
+    problem, evaluator = grouped(tmp_path, fatal=(0, 0))
+    with pytest.raises(Interrupted):
+        problem.score(archs([0, 0], [1, 1], [2, 2]))
+    assert evaluator.seen == [(2, 2), (1, 1)]
+    resumed, again = grouped(tmp_path, resume=True)
+    resumed.score(archs([0, 0], [1, 1], [2, 2]))
+    assert again.seen == [(0, 0)]
+    whole, _ = grouped(tmp_path / "whole")
+    whole.score(archs([0, 0], [1, 1], [2, 2]))
+    assert resumed.history().sealed().header.digest == whole.history().sealed().header.digest
+
+
+def test_by_default_groups_are_chunks(tmp_path: Path) -> None:
+    class Two(Formulaic):
+        chunk = 2
+
+    assert Two().groups(np.zeros((5, 2), dtype=np.int64)) == [[0, 1], [2, 3], [4]]
+    assert Formulaic().groups(np.zeros((2, 2), dtype=np.int64)) == [[0], [1]]

@@ -9,7 +9,7 @@ import torch
 
 from nascli.artifacts.supernet import SupernetCheckpoint, TrainedSupernet
 from nascli.component import resolve
-from nascli.errors import ConfigError, UsageError
+from nascli.errors import ConfigError, Interrupted, UsageError
 from nascli.run import Run
 from nascli.search_strategy.base import Score
 from nascli.training_agent.base import EvaluatorInputs
@@ -75,3 +75,33 @@ def test_a_missing_supernet_is_asked_for(tmp_path: Path) -> None:
 def test_too_few_images_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=next(iter(options))):
         resolve("evaluator", {"use": "supernet", **options})
+
+
+FAMILY = np.array([[1, 0, 4, 2, 3, 0], [1, 0, 4, 2, 3, 1], [1, 0, 4, 2, 3, 2]])
+
+
+def test_a_population_with_common_beginnings_is_scored_in_one_call(tmp_path: Path) -> None:
+    assert prepared(tmp_path).groups(FAMILY) == [[0, 1, 2]]
+    assert prepared(tmp_path, prefix_tree="off").groups(FAMILY) == [[0], [1], [2]]
+
+
+@pytest.mark.parametrize("options", [{"prefix_tree": "off"}, {"prefix_tree": "on", "activations_mb": 1}])
+def test_common_beginnings_change_no_score(tmp_path: Path, options: dict[str, Any]) -> None:
+    assert prepared(tmp_path, **options).evaluate(FAMILY) == prepared(tmp_path).evaluate(FAMILY)
+
+
+@pytest.mark.parametrize("options", [{"channels_last": False}, {"fold": False}])
+def test_layout_and_folding_change_rounding_alone(tmp_path: Path, options: dict[str, Any]) -> None:
+    pairs = zip(prepared(tmp_path, **options).evaluate(FAMILY), prepared(tmp_path).evaluate(FAMILY), strict=True)
+    for plain, fast in pairs:
+        assert plain.accuracy == fast.accuracy
+        assert plain.loss == pytest.approx(fast.loss, abs=1e-5)
+
+
+def test_a_search_can_be_interrupted_while_a_population_is_scored(tmp_path: Path) -> None:
+    given = inputs(tmp_path)
+    made = SupernetEvaluator()
+    made.prepare(given)
+    given.setup.run.stopping = True
+    with pytest.raises(Interrupted):
+        made.evaluate(FAMILY)

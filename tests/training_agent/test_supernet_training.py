@@ -37,10 +37,10 @@ SPACE = tiny().space
 LIMIT = Plan(constraints=[Constraint.parse("macs<=20e3")])
 
 
-def metric(cost: float) -> Metric:
+def metric(cost: float, error: float | None = None) -> Metric:
     """Every candidate of every layer costs the same."""
     factors = tuple(Factor((i,), np.full(d.size, cost)) for i, d in enumerate(SPACE.decisions))
-    return Metric("latency_ms", "ms", 0.0, factors, exact=False)
+    return Metric("latency_ms", "ms", 0.0, factors, exact=False, error=error)
 
 
 def macs_trained(strategy: type[Uniform], folder: Path) -> list[int]:
@@ -85,6 +85,16 @@ def test_the_constraint_is_on_the_costs_of_the_table_that_is_given(tmp_path: Pat
     plan = Plan(LookupTable(to_table(costs)), [Constraint.parse("latency_ms<=5.5")])
     with pytest.raises(Infeasible, match="latency_ms"):
         train_supernet(tiny(), Uniform(), setup(Run(tmp_path / "s.pt")), training(), plan)
+
+
+def test_measured_costs_keep_the_margin_of_the_table(tmp_path: Path) -> None:
+    costs = CostModel(SPACE, {"latency_ms": metric(1.0, error=0.1)})
+    bound = 1.1 * len(SPACE.decisions)
+    told = LookupTable(to_table(costs)), [Constraint.parse(f"latency_ms<={bound + 0.1}")]
+    with pytest.raises(Infeasible, match="with a margin of 20 %"):
+        train_supernet(tiny(), Constrained(), setup(Run(tmp_path / "s.pt")), training(), Plan(*told, margin=0.2))
+    _, summary = train_supernet(tiny(), Constrained(), setup(Run(tmp_path / "s.pt")), training(epochs=1), Plan(*told))
+    assert summary["margin"] == {"latency_ms": 0.1}
 
 
 def test_a_table_of_another_space_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

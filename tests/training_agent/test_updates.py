@@ -159,7 +159,7 @@ def test_an_arch_update_keeps_what_was_frozen_frozen(supernet: Supernet) -> None
 
 def test_a_failure_leaves_nothing_frozen(supernet: Supernet) -> None:
     def fail() -> None:
-        with frozen(supernet):
+        with frozen(supernet.parameters()):
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

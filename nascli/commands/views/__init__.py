@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from nascli.artifacts.base import Artifact
-from nascli.commands.views import architecture, checkpoint, history, lookup_table, report, trained
+from nascli.commands.views import architecture, checkpoint, history, lookup_table, report, strategy_state, trained
 from nascli.commands.views.common import View, clean, header_facts, header_table
 
 _KINDS = {
     "lookup-table": lookup_table,
     "architecture": architecture,
     "history": history,
+    "strategy-state": strategy_state,
     "supernet": trained,
     "model": trained,
     "checkpoint": checkpoint,
@@ -40,3 +41,9 @@ def tables_of(facts: dict[str, Any]) -> Iterator[View]:
     """The tables that `tables` gives, from facts that are known already."""
     yield from _KINDS[facts["kind"]].tables(facts)
     yield header_table(facts)
+
+
+def warnings_of(facts: dict[str, Any]) -> Iterator[str]:
+    """What a person should know before using an artifact, from its facts."""
+    if facts.get("kind") == "lookup-table" and "metrics" in facts:
+        yield from lookup_table.warnings(facts)

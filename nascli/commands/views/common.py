@@ -9,6 +9,8 @@ from typing import Any
 from nascli.artifacts.base import Artifact
 from nascli.console import show
 
+LONG = 40  # values of a list beyond which only their number is shown
+
 View = tuple[str, list[str], list[list[object]]]
 
 
@@ -30,6 +32,8 @@ def flat(values: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, obj
             yield from flat(value, f"{prefix}{key}.")
         elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
             yield from flat(dict(enumerate(value)), f"{prefix}{key}.")
+        elif isinstance(value, list | tuple) and len(value) > LONG:
+            yield f"{prefix}{key}", f"{len(value)} values"
         else:
             yield f"{prefix}{key}", ", ".join(map(show, value)) if isinstance(value, list | tuple) else value
 
@@ -63,7 +67,9 @@ def header_table(facts: Mapping[str, Any]) -> View:
         if record:
             rows.append([name, f"{record['name']} ({record['fingerprint'][:12]})"])
     rows += [[f"from --{role}", digest[:12]] for role, digest in facts["inputs"].items()]
-    rows += [[key, value] for key, value in flat(facts["summary"]) if not key.startswith(("metrics.", "panel"))]
+    rows += [
+        [key, value] for key, value in flat(facts["summary"]) if not key.startswith(("metrics.", "panel", "curve."))
+    ]
     rows.append(["made", facts["provenance"].get("created")])
     shown: list[list[object]] = [[key, show(value)] for key, value in rows if value is not None]
     return f"{facts['kind']} of nascli {facts['nascli_version']}", ["", "value"], shown

@@ -9,6 +9,9 @@ from nascli.artifacts.report import Report
 from nascli.commands.views.common import View, flat
 from nascli.console import show
 
+MOST_ROWS = 50
+TITLES = {"confusions": "most confused classes"}
+
 
 def facts(artifact: Report) -> dict[str, Any]:
     """The values of the report."""
@@ -16,11 +19,21 @@ def facts(artifact: Report) -> dict[str, Any]:
 
 
 def tables(facts: Mapping[str, Any]) -> Iterator[View]:
-    """The metrics, and the pairs of classes that are confused most."""
+    """The metrics, and a table for each list of mappings: the classes, the pairs that are confused most."""
     report, measured = facts["report"], facts["measured"]
-    plain = {key: value for key, value in report.items() if key != "confusions"}
+    lists = {name: value for name, value in report.items() if _is_table(value)}
+    plain = {name: value for name, value in report.items() if name not in lists and value != []}
     rows: list[list[object]] = [[key, show(value)] for key, value in (*flat(plain), *flat(measured, "measured."))]
     yield "evaluation on the test set", ["metric", "value"], rows
-    confused: list[list[object]] = [[c["true"], c["predicted"], c["images"]] for c in report.get("confusions", [])]
-    if confused:
-        yield "most confused classes", ["true", "predicted", "images"], confused
+    for name, items in lists.items():
+        title = TITLES.get(name, name.replace("_", " "))
+        shown = f" (the first {MOST_ROWS} of {len(items):,})" if len(items) > MOST_ROWS else ""
+        cells: list[list[object]] = [[show(value) for value in item.values()] for item in items[:MOST_ROWS]]
+        yield title + shown, list(items[0]), cells
+
+
+def _is_table(value: Any) -> bool:
+    """A list of mappings that have the same keys."""
+    if not (isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value)):
+        return False
+    return all(list(item) == list(value[0]) for item in value)

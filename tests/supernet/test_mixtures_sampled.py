@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from nascli.space import Decision, Forward, Selection, Space, Unordered
-from nascli.training_strategy.mixtures import SAMPLED, drawn_path, gumbel
+from nascli.supernet.mixtures import SAMPLED, drawn_path, gumbel
+from tests.training_strategy.helpers import CELL
 
 from .forms import DATA, DOUBLE, FORMS, LABELS, SUBSETS, Calls, generator, jacobian, logits_of, network, run
-from .helpers import CELL
 
 
 def free(*sizes: int) -> Space:

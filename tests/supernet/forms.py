@@ -12,9 +12,8 @@ from torch import Tensor
 
 from nascli.space import Decision, Forward, Space
 from nascli.supernet.base import Supernet
-from nascli.training_strategy.mixtures import MIXTURES, SAMPLED, gumbel
-
-from .helpers import CELL, cell, images
+from nascli.supernet.mixtures import MIXTURES, SAMPLED, gumbel
+from tests.training_strategy.helpers import CELL, cell, images
 
 DOUBLE = torch.float64
 LABELS = [d.label for d in CELL.decisions]

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from nascli.training_strategy.mixtures import MIXTURES, drawn_path, gumbel
+from nascli.supernet.mixtures import MIXTURES, drawn_path, gumbel
+from tests.training_strategy.helpers import CELL
 
 from .forms import DATA, DOUBLE, FORMS, LABELS, SUBSETS, Calls, generator, logits_of, network, run
-from .helpers import CELL
 
 
 def by_hand(weights: dict[str, Tensor]) -> Tensor:
