@@ -120,3 +120,9 @@ def constraints(session: nox.Session) -> None:
 def faces(session: nox.Session) -> None:
     """By hand: face recognition end to end on generated faces, angular and triplet criteria, several seeds."""
     python(session, "tests/campaigns/faces.py", *session.posargs)
+
+
+@nox.session
+def latency(session: nox.Session) -> None:
+    """By hand, on an idle machine: latency tables against whole networks, and against themselves."""
+    python(session, "tests/campaigns/latency.py", *session.posargs, OMP_NUM_THREADS="1")

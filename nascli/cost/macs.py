@@ -19,6 +19,7 @@ class Macs(Meter):
     metric = "macs"
     unit = "MAC"
     exact = True
+    shapes_only = True
 
     def measure(self, module: nn.Module, shape: tuple[int, ...]) -> int:
         """The multiply-accumulates of one input of `shape` (C, H, W)."""

@@ -33,8 +33,24 @@ def measured(meter: Meter, blocks: Blocks, model: Callable[[Sequence[int]], nn.M
     """
     if isinstance(meter, SampledMeter):
         return _sampled(meter, blocks, model)
-    costs = meter.measure_all([(block.build(), block.shape) for block in blocks.blocks])
-    return _metric(meter, blocks, np.asarray(costs))
+    return _metric(meter, blocks, np.asarray(_costs(meter, blocks)))
+
+
+def _costs(meter: Meter, blocks: Blocks) -> list[int | float]:
+    """What each block costs; without values where shapes are enough, and blocks of one's own bear it."""
+    import torch
+
+    if meter.shapes_only:
+        try:
+            with torch.device("meta"):
+                return meter.measure_all(_built(blocks))
+        except (RuntimeError, NotImplementedError, TypeError, ValueError):
+            pass
+    return meter.measure_all(_built(blocks))
+
+
+def _built(blocks: Blocks) -> list[tuple[nn.Module, tuple[int, ...]]]:
+    return [(block.build(), block.shape) for block in blocks.blocks]
 
 
 def _metric(meter: Meter, blocks: Blocks, costs: Any, **known: Any) -> Metric:
@@ -45,8 +61,8 @@ def _metric(meter: Meter, blocks: Blocks, costs: Any, **known: Any) -> Metric:
 
 
 def _sampled(meter: SampledMeter, blocks: Blocks, model: Callable[[Sequence[int]], nn.Module]) -> Metric:
-    items = [(block.build(), block.shape) for block in blocks.blocks]
-    macs, rng = _metric(Macs(), blocks, Macs().measure_all(items)), np.random.default_rng(0)
+    items = _built(blocks)
+    macs, rng = _metric(Macs(), blocks, np.asarray(_costs(Macs(), blocks))), np.random.default_rng(0)
     wanted = meter.config.networks
     archs = spread(macs, blocks, wanted, rng) if wanted else np.empty((0, len(blocks.space.sizes)), dtype=np.int64)
     archs = archs if len(archs) >= LEAST else archs[:0]

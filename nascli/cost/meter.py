@@ -20,12 +20,14 @@ class Meter(Component, ABC):
         unit: "MAC", "1", "ms".
         exact: whether the costs of the blocks of a network add up to exactly the network's.
         counts_modules: whether a block costs the same however often a forward calls it, as parameters do.
+        shapes_only: whether shapes are all it looks at, so that modules may be on the meta device.
     """
 
     metric: str
     unit: str
     exact: bool
     counts_modules: bool = False
+    shapes_only: bool = False
 
     @abstractmethod
     def measure(self, module: nn.Module, shape: tuple[int, ...]) -> int | float:
