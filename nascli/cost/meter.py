@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from inspect import isfunction
 from typing import TYPE_CHECKING, Any
 
 from nascli.component import Component
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 class Meter(Component, ABC):
     """Measures what one candidate block costs.
+
+    Two ways to write one of your own: a function `energy_mj(module, input) -> float`, which is called in interleaved
+    rounds and checked on whole networks, named as `./file.py:energy_mj`; or a class with what follows.
 
     Attributes:
         metric: the name of the cost, which carries its unit if it has one: "macs", "latency_ms".
@@ -28,6 +32,15 @@ class Meter(Component, ABC):
     exact: bool
     counts_modules: bool = False
     shapes_only: bool = False
+
+    @classmethod
+    def adapt(cls, found: Any) -> Any:
+        """A function `measure(module, input) -> float` is a meter by itself, called by its name: `energy_mj`."""
+        if isfunction(found):
+            from nascli.cost.function_meter import wrap
+
+            return wrap(found)
+        return found
 
     @abstractmethod
     def measure(self, module: nn.Module, shape: tuple[int, ...]) -> int | float:
