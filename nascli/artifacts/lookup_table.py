@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nascli.artifacts.base import Artifact
 from nascli.errors import ArtifactError
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Values: TypeAlias = "npt.NDArray[Any]"
+Joins: TypeAlias = Literal["sum", "max"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,8 @@ class Column:
     `factors`: (positions of decisions, costs with one axis per decision); the total is `base` plus one cell of
     each factor. `exact`: totals equal what the decoded network costs. `error`: relative 95 % error on networks
     that were held out, None where it is unknown. `notes`: conditions of the measurement, plain JSON values.
-    `evidence`: the samples behind the costs, where there are any.
+    `evidence`: the samples behind the costs, where there are any. `joins`: "max" where a total is the largest of
+    base and cells, not their sum.
     """
 
     unit: str
@@ -46,6 +48,7 @@ class Column:
     error: float | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     evidence: Evidence | None = None
+    joins: Joins = "sum"
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class LookupTable(Artifact[Table]):
         "macs": "multiply-accumulates of convolutions and linear layers, batch 1; nothing else is counted",
         "params": "trainable numbers, BatchNorm's included",
         "latency_ms": "milliseconds of one forward, as the column's notes describe",
+        "peak_memory_mb": "1e6 bytes of activations alive at once, in single precision; weights are not counted",
     }
     contents = {
         "METRIC/base": "scalar: the cost of what no decision changes",
@@ -84,6 +88,8 @@ class LookupTable(Artifact[Table]):
         facts = {}
         for name, column in payload.columns.items():
             facts[name] = {**column.notes, "unit": column.unit, "exact": column.exact, "error": column.error}
+            if column.joins != "sum":
+                facts[name]["joins"] = column.joins
             content[f"{name}/base"] = np.array(column.base)
             for i, (decisions, values) in enumerate(column.factors):
                 content[f"{name}/{i:04d}/decisions"] = np.array(decisions, dtype=np.int64)
@@ -111,7 +117,9 @@ def _column(name: str, facts: dict[str, Any], content: Mapping[str, Values]) -> 
             (tuple(content[f"{name}/{n}/decisions"].tolist()), content[f"{name}/{n}/values"]) for n in numbers
         )
         evidence = _evidence(name, content) if f"{name}/ids" in content else None
-        return Column(facts.pop("unit"), base, factors, facts.pop("exact"), facts.pop("error"), facts, evidence)
+        known = facts.pop("unit"), base, factors, facts.pop("exact"), facts.pop("error")
+        joins = facts.pop("joins", "sum")
+        return Column(*known, facts, evidence, joins)
     except (KeyError, ValueError) as error:
         raise ArtifactError(f"lookup table: metric '{name}' is incomplete ({error})") from None
 

@@ -4,26 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
+T = TypeVar("T")
+
 
 def count_macs(module: nn.Module, shape: tuple[int, ...]) -> int:
-    """The multiply-accumulates of one input of `shape`.
+    """The multiply-accumulates of one input of `shape`."""
+    return shapes_alone(module, (1, *shape), _counted)
 
-    Only shapes are computed, on the meta device; where a module needs values, it runs as it is.
+
+def shapes_alone(module: nn.Module, shape: tuple[int, ...], watch: Callable[[Callable[[], Any], Tensor], T]) -> T:
+    """What is seen of a forward on the meta device, which computes no values; where a module needs them, on its own.
+
+    Args:
+        module: is not changed.
+        shape: of the input, with the batch.
+        watch: gets what runs the forward, and its input.
     """
     like = next(module.parameters(), torch.empty(0))
-    x = like.new_zeros((1, *shape))
+    x = like.new_zeros(shape)
     with torch.no_grad():
         try:
-            return _counted(lambda: functional_call(module, _on_meta(module), (x.to("meta"),)))
+            state, meta = _on_meta(module), x.to("meta")
+            return watch(lambda: functional_call(module, state, (meta,)), meta)
         except (RuntimeError, NotImplementedError, TypeError, ValueError):
-            return _counted(lambda: module(x))
+            return watch(lambda: module(x), x)
 
 
 def _on_meta(module: nn.Module) -> dict[str, Tensor]:
@@ -31,7 +42,7 @@ def _on_meta(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().to("meta") for name, tensor in named}
 
 
-def _counted(run: Callable[[], Any]) -> int:
+def _counted(run: Callable[[], Any], x: Tensor) -> int:
     with _Counter() as counter:
         run()
     macs: int = counter.macs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 LEAST = 9
 """Fewer whole networks say nothing."""
+WHOLE = 20
+"""Networks that tell the error of a maximum."""
 
 
 def measured(meter: Meter, blocks: Blocks, model: Callable[[Sequence[int]], nn.Module]) -> Metric:
@@ -33,7 +36,19 @@ def measured(meter: Meter, blocks: Blocks, model: Callable[[Sequence[int]], nn.M
     """
     if isinstance(meter, SampledMeter):
         return _sampled(meter, blocks, model)
-    return _metric(meter, blocks, np.asarray(_costs(meter, blocks)))
+    metric = _metric(meter, blocks, np.asarray(_costs(meter, blocks)))
+    return metric if meter.joins == "sum" or blocks.chained else _with_error(meter, metric, blocks, model)
+
+
+def _with_error(meter: Meter, metric: Metric, blocks: Blocks, model: Callable[[Sequence[int]], nn.Module]) -> Metric:
+    """A maximum over blocks beside whole networks, where tensors outlive the blocks that need them."""
+    rng, space = np.random.default_rng(0), blocks.space
+    archs = space.canonical(np.stack([rng.integers(0, size, WHOLE) for size in space.sizes], axis=1))
+    found = np.array([meter.measure(model(arch).eval(), space.input_shape) for arch in archs.tolist()])
+    totals = metric.total(archs)
+    error = float(np.quantile(np.abs(found - totals) / totals, 0.95))
+    notes = {**metric.notes, "inexact": "tensors that other parts keep are not seen", "networks": WHOLE}
+    return replace(metric, exact=False, error=error, notes=notes)
 
 
 def _costs(meter: Meter, blocks: Blocks) -> list[int | float]:
@@ -54,10 +69,19 @@ def _built(blocks: Blocks) -> list[tuple[nn.Module, tuple[int, ...]]]:
 
 
 def _metric(meter: Meter, blocks: Blocks, costs: Any, **known: Any) -> Metric:
-    base, factors = blocks.assembled(costs)
+    base, factors = blocks.assembled(costs, meter.joins)
     notes = {**meter.notes(), **blocks.doubts, **known.pop("notes", {})}
     base += known.pop("fixed", 0)
-    return Metric(meter.metric, meter.unit, base, factors, meter.exact and not blocks.doubts, notes=notes, **known)
+    return Metric(
+        meter.metric,
+        meter.unit,
+        base,
+        factors,
+        meter.exact and not blocks.doubts,
+        notes=notes,
+        joins=meter.joins,
+        **known,
+    )
 
 
 def _sampled(meter: SampledMeter, blocks: Blocks, model: Callable[[Sequence[int]], nn.Module]) -> Metric:

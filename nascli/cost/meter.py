@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from inspect import isfunction
 from typing import TYPE_CHECKING, Any
 
+from nascli.artifacts.lookup_table import Joins
 from nascli.component import Component
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Meter(Component, ABC):
         unit: "MAC", "1", "ms".
         exact: whether the costs of the blocks of a network add up to exactly the network's.
         counts_modules: whether a block costs the same however often a forward calls it, as parameters do.
+        joins: how the costs of blocks make that of a network: they add up, or the largest one counts.
         shapes_only: whether shapes are all it looks at, so that modules may be on the meta device.
     """
 
@@ -31,6 +33,7 @@ class Meter(Component, ABC):
     unit: str
     exact: bool
     counts_modules: bool = False
+    joins: Joins = "sum"
     shapes_only: bool = False
 
     @classmethod

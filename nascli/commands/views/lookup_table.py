@@ -33,6 +33,7 @@ def facts(artifact: LookupTable) -> dict[str, Any]:
 
 def _metric(metric: Metric, space: Space) -> dict[str, Any]:
     conditions = {"unit": metric.unit, "exact": metric.exact, "error": metric.error, "notes": dict(metric.notes)}
+    conditions["joins"] = metric.joins
     return {**conditions, "base": metric.base, **_span(metric, space), "cells": list(_cells(metric, space))}
 
 
@@ -67,7 +68,8 @@ def _span(metric: Metric, space: Space) -> dict[str, Any]:
     except UsageError:
         return {"smallest": None, "largest": None, "shares": {}}
     labels = ["+".join(space.decisions[i].label for i in group.decisions) for group in space.groups]
-    smallest, largest = (metric.base + sum(chosen) for chosen in ([c.min() for c in costs], [c.max() for c in costs]))
+    join = sum if metric.joins == "sum" else max
+    smallest, largest = (join([metric.base, *ends]) for ends in ([c.min() for c in costs], [c.max() for c in costs]))
     span = float(largest - smallest) or 1.0
     shares = {label: (cost.max() - cost.min()) / span for label, cost in zip(labels, costs, strict=True)}
     return {"smallest": smallest, "largest": largest, "shares": shares}
