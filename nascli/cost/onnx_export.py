@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import io
 import warnings
@@ -30,8 +29,9 @@ def to_onnx(module: nn.Module, shape: tuple[int, ...], batch: int = 1, fold_bn: 
     """
     ready, x = _exportable(module), images(batch, shape)
     try:
-        with warnings.catch_warnings(), torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):
+        with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
+            torch._C._jit_set_onnx_log_output_stream("stderr")  # where it fails it prints a graph, else to stdout
             return _traced(ready, x, fold_bn)
     except NascliError:
         raise
