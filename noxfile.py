@@ -38,11 +38,11 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """The quickstart and spaces of one's own, as their users run them."""
+    """The quickstart, spaces of one's own and tasks of one's own, as their users run them."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         env = {**os.environ, "PATH": path, "VIRTUAL_ENV": sys.prefix, "SKIP_INSTALL": "1"}
-        for name in ("quickstart", "custom_space", "my_model"):
+        for name in ("quickstart", "custom_space", "my_model", "multi_label", "segmentation"):
             session.run("bash", f"examples/{name}.sh", f"{folder}/{name}", env=env, external=True)
 
 
@@ -126,3 +126,15 @@ def faces(session: nox.Session) -> None:
 def latency(session: nox.Session) -> None:
     """By hand, on an idle machine: latency tables against whole networks, and against themselves."""
     python(session, "tests/campaigns/latency.py", *session.posargs, OMP_NUM_THREADS="1")
+
+
+@nox.session
+def scaffolds(session: nox.Session) -> None:
+    """By hand: every kind scaffolded in an empty folder, its test, all stages with it, the lineage."""
+    python(session, "tests/campaigns/scaffolds.py", *session.posargs)
+
+
+@nox.session
+def bench_training(session: nox.Session) -> None:
+    """By hand: speed and memory of supernet training, as one table."""
+    python(session, "-m", "tests.benchmarks.training", *session.posargs)

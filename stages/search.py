@@ -32,6 +32,9 @@ class SearchConfig(Task):
         None, ge=0, description="relative error of measured costs that breaks no bound; null: what the table states"
     )
     max_evaluations: int = Field(200, ge=1, description="architectures that are scored")
+    time_budget: float | None = Field(
+        None, gt=0, description="minutes, after which the best so far is taken; a resumed search starts its clock anew"
+    )
     checkpoint_minutes: float = run_option(0.5, gt=0, description="minutes between checkpoints of the history")
     seed: int = shared(0, ge=0, description="seed of all random streams")
 
@@ -71,5 +74,6 @@ def search(
         config.checkpoint_minutes,
         margin=config.margin,
         learned=generator,
+        time_budget=config.time_budget,
     )
     return run_search(EvaluatorInputs(space, setup, config, supernet), record, lut, told)

@@ -54,6 +54,11 @@ def test_the_truth_itself_reaches_the_ceiling() -> None:
     assert kendall(true, values.mean(1)) == pytest.approx(tau_of(top), abs=0.02)
 
 
+def test_a_constant_correlates_with_nothing() -> None:
+    assert np.isnan(spearman(np.zeros(3), np.arange(3.0)))
+    assert np.isnan(kendall(np.zeros(3), np.arange(3.0)))
+
+
 def test_nothing_can_be_foretold_of_pure_noise() -> None:
     assert ceiling(-0.1) == 0
     assert (tau_of(0), tau_of(np.sqrt(0.5)), tau_of(1)) == pytest.approx((0, 0.5, 1))

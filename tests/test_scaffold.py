@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-import nascli.scaffold
+import nascli.scaffold.writing as writing
+from nascli.artifacts.base import read_header
+from nascli.cli import run
 from nascli.commands.scaffold import EXAMPLES
 from nascli.errors import RunFailed, UsageError
-from nascli.scaffold import scaffold
+from nascli.scaffold import KINDS, Scaffolded, scaffold
 from tests.conftest import Command
 
-KINDS = ("training-strategy", "search-strategy")
+CASES = [(kind, style) for kind, part in KINDS.items() for style in part.styles or (None,)]
 
 SETTINGS = """
 search_space: {use: tiny, input_shape: [1, 8, 8], classes: 10, width: 4}
@@ -43,39 +45,82 @@ def files(folder: Path) -> list[str]:
 # --- what is written -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("folder", [".", "own parts/é"])
-def test_the_test_it_writes_passes(here: Path, kind: str, folder: str) -> None:
-    made = scaffold(kind, "my_idea", folder=Path(folder))
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scaffolded]:
+    """Everything that can be scaffolded, in one folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("written"))
+        made = {f"my_{style or kind}": (kind, style) for kind, style in CASES}
+        return {
+            name: scaffold(kind, name, style=style, folder=Path("own parts/é")) for name, (kind, style) in made.items()
+        }
+
+
+def test_the_tests_that_it_writes_pass(
+    written: dict[str, Scaffolded], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = next(tmp_path_factory.getbasetemp().glob("written*"))
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(made.test)]
-    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "own parts"]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=folder, check=False)
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
+    assert len(written) == len(CASES)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_it_writes_is_formatted_and_without_lint(here: Path, kind: str) -> None:
-    scaffold(kind, "my_idea")
+def test_what_it_writes_is_formatted_and_without_lint(
+    written: dict[str, Scaffolded], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = next(tmp_path_factory.getbasetemp().glob("written*"))
     for arguments in (["check", "--select", "E,F,I,B,UP,SIM,RUF"], ["format", "--check"]):
-        command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--line-length", "120", "--no-cache", "."]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        options = ["--isolated", "--line-length", "120", "--no-cache", "."]
+        command = [sys.executable, "-m", "ruff", *arguments, *options]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder / "own parts/é", check=False)
         assert done.returncode == 0, done.stdout
 
 
-def test_the_pipeline_runs_with_both(nascli: Command, tmp_path: Path) -> None:
-    lines = [nascli("scaffold", kind, f"my_{kind.partition('-')[0]}", "--dir", "own").stdout for kind in KINDS]
-    (tmp_path / "run.yaml").write_text(SETTINGS + "".join(lines))
+@pytest.mark.parametrize("kind", KINDS)
+def test_its_test_inherits_the_contract_in_three_lines(here: Path, kind: str) -> None:
+    text = scaffold(kind, "my_idea").test.read_text()
+    contract = "".join(map(str.title, kind.split("_"))) + "Contract"
+    assert text.endswith(f"class TestMyIdea({contract}):\n    make = MyIdea\n")
+
+
+def test_a_search_space_shows_the_four_parts(here: Path) -> None:
+    text = scaffold("search-space", "my_idea").component.read_text()
+    for part in ("superlayer(self, layer", "supernet(self", "model(self, arch", "lookup_table(self, meters"):
+        assert f"    def {part}" in text
+
+
+def test_the_pipeline_runs_with_several(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kinds = {
+        "training-strategy": "training",
+        "search-strategy": "search",
+        "training-agent": "agent",
+        "criterion": "loss",
+    }
+    for kind, name in kinds.items():
+        assert run(["scaffold", kind, f"my_{name}", "--dir", "own"]) == 0
+    (here / "run.yaml").write_text(SETTINGS + capsys.readouterr().out)
     evaluator = "search.evaluator={use: supernet, validation_images: 64, calibration_images: 64}"
-    options = ("-c", "run.yaml", "--set", evaluator, "--set", "search.max_evaluations=6")
-    trained = nascli("train-supernet", "--epochs", "1", "-o", "supernet.pt", "--json", *options)
-    assert trained.returncode == 0, trained.stderr
-    assert json.loads(trained.stdout)["config"]["training_strategy"]["use"] == "my_training.py:MyTraining"
-    found = nascli("search", "--supernet", "supernet.pt", "-o", "arch.npy", "--json", *options)
-    assert found.returncode == 0, found.stderr
-    facts = json.loads(found.stdout)
-    assert facts["config"]["search_strategy"]["use"] == "my_search.py:MySearch"
-    assert facts["summary"]["evaluations"] == 6
+    options = (
+        "-c",
+        "run.yaml",
+        "--set",
+        evaluator,
+        "--set",
+        "search.max_evaluations=6",
+        "--set",
+        "train_supernet.panel=0",
+    )
+    assert run(["train-supernet", "--epochs", "1", "-o", "supernet.pt", *options]) == 0
+    assert run(["search", "--supernet", "supernet.pt", "-o", "arch.npy", *options]) == 0
+    assert read_header(Path("arch.npy")).summary["evaluations"] == 6
+    capsys.readouterr()
+    assert run(["inspect", "--lineage", "arch.npy"]) == 0
+    lineage = capsys.readouterr().out
+    for kind, name in kinds.items():
+        assert f"{kind.replace('-', ' ')}  my_{name}.py:My{name.title()}" in lineage
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -176,17 +221,46 @@ def test_a_folder_that_is_a_file_is_refused(here: Path) -> None:
         scaffold("search-strategy", "my_idea", folder=Path("file"))
 
 
-@pytest.mark.parametrize("kind", ["criterion", "search space", ""])
+@pytest.mark.parametrize("kind", ["criteria", "search space", ""])
 def test_a_kind_that_it_does_not_know_is_refused_with_those_that_it_knows(nascli: Command, kind: str) -> None:
     done = nascli("scaffold", kind, "my_idea")
     assert done.returncode == 2
-    assert "training-strategy, search-strategy" in done.stderr
+    assert "search-space, training-strategy, search-strategy, training-agent, criterion, dataflow" in done.stderr
+
+
+@pytest.mark.parametrize(("kind", "style"), [("search-space", "graph"), ("criterion", "chain")])
+def test_a_style_that_the_kind_has_not_is_refused(here: Path, kind: str, style: str) -> None:
+    with pytest.raises(UsageError, match=f"no style '{style}'"):
+        scaffold(kind, "my_idea", style=style)
+    assert files(here) == []
+
+
+def test_a_class_of_the_name_of_another_in_the_file_is_refused(here: Path) -> None:
+    with pytest.raises(UsageError, match="'Loss' cannot be the name of the class"):
+        scaffold("criterion", "loss")
+
+
+@pytest.mark.parametrize(("kind", "broken"), [("criterion", "Loss(self.config.none)"), ("dataflow", "SHAPE[9]")])
+def test_what_fails_when_it_is_built_is_not_written(
+    here: Path, monkeypatch: pytest.MonkeyPatch, kind: str, broken: str
+) -> None:
+    good, rendered = (
+        {"criterion": "Loss(self.config.epsilon)", "dataflow": "SHAPE, size, lambda"}[kind],
+        writing._rendered,
+    )
+    wrong = broken if kind == "criterion" else f"{broken}, size, lambda"
+    monkeypatch.setattr(
+        writing, "_rendered", lambda *names: {f: t.replace(good, wrong) for f, t in rendered(*names).items()}
+    )
+    with pytest.raises(UsageError, match="would not work, nothing was written"):
+        scaffold(kind, "my_idea")
+    assert files(here) == []
 
 
 def test_a_component_that_would_not_work_is_not_written(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rendered = nascli.scaffold._rendered
+    rendered = writing._rendered
     monkeypatch.setattr(
-        nascli.scaffold,
+        writing,
         "_rendered",
         lambda *names: {f: t.replace("(AskTell)", "") for f, t in rendered(*names).items()},
     )
@@ -198,7 +272,7 @@ def test_a_component_that_would_not_work_is_not_written(here: Path, monkeypatch:
 def test_a_file_that_appears_meanwhile_is_kept_and_the_other_is_taken_back(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nascli.scaffold, "_check", lambda *_: (here / "test_my_idea.py").write_text("mine"))
+    monkeypatch.setattr(writing, "_try", lambda *_: (here / "test_my_idea.py").write_text("mine"))
     with pytest.raises(RunFailed, match="cannot write") as caught:
         scaffold("search-strategy", "my_idea")
     assert caught.value.why == "File exists"

@@ -8,6 +8,7 @@ from typing import Any
 from nascli.artifacts.architecture import Architecture, is_answer
 from nascli.artifacts.base import FORMATS, Artifact, read_header
 from nascli.artifacts.checkpoint import Checkpoint
+from nascli.artifacts.comparison import Comparison
 from nascli.artifacts.history import History
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.artifacts.model import Model
@@ -20,7 +21,17 @@ from nascli.errors import ArtifactError
 
 KINDS: dict[str, type[Artifact[Any]]] = {
     cls.kind: cls
-    for cls in (LookupTable, SupernetCheckpoint, Architecture, History, StrategyState, Model, Report, Checkpoint)
+    for cls in (
+        LookupTable,
+        SupernetCheckpoint,
+        Architecture,
+        History,
+        StrategyState,
+        Model,
+        Report,
+        Checkpoint,
+        Comparison,
+    )
 }
 
 Subject = Artifact[Any] | Path | Reference

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import yaml
 
 from nascli.console import out
-from nascli.scaffold import Scaffolded, scaffold
+from nascli.scaffold import KINDS, Scaffolded, scaffold
+from nascli.scaffold.kinds import hyphened
 
 EXAMPLES = (
     "nascli scaffold training-strategy my_training",
-    "nascli scaffold search-strategy my_search --class-name LocalSearch --dir components",
+    "nascli scaffold search-space my_space --style mutables --class-name MyNetwork --dir components",
 )
 
 
 def scaffold_component(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="training-strategy or search-strategy.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"{', '.join(map(hyphened, KINDS))}.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="The file's name, such as my_idea: makes my_idea.py.")],
     class_name: Annotated[
         str | None, typer.Option("--class-name", metavar="CLASS", help="The class's name; without it, MyIdea.")
@@ -27,6 +28,15 @@ def scaffold_component(
     folder: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="Where the files go, below the working folder.")
     ] = Path(),
+    style: Annotated[
+        str | None,
+        typer.Option(
+            "--style",
+            metavar="STYLE",
+            help="How a search-space is written: chain, with the four parts to override; or mutables, a network with "
+            "choices in it.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the paths alone.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False,
@@ -34,7 +44,7 @@ def scaffold_component(
     """Write a component of your own that works at once, and its test; print the lines of the YAML that use it."""
     out.mode = "json" if json else "quiet" if quiet else "human"
     out.verbose = verbose
-    present(scaffold(kind, name, class_name, folder))
+    present(scaffold(kind, name, class_name, folder, style=style))
 
 
 def present(made: Scaffolded) -> None:
@@ -47,4 +57,11 @@ def present(made: Scaffolded) -> None:
     else:
         out.note(f"wrote {made.component} and {made.test}; try it: python -m pytest {shlex.quote(str(made.test))}")
         out.note("in the YAML:")
-        out.text(yaml.safe_dump(made.settings, allow_unicode=True, width=2**20).rstrip())
+        out.text("".join(_lines(key, value) for key, value in made.settings.items()).rstrip())
+
+
+def _lines(key: str, value: Any) -> str:
+    """A setting in YAML; what is nested deeper stands in one line."""
+    nested = isinstance(value, dict) and any(isinstance(item, dict | list) for item in value.values())
+    flow = None if nested else False
+    return yaml.safe_dump({key: value}, allow_unicode=True, width=2**20, sort_keys=False, default_flow_style=flow)

@@ -23,7 +23,7 @@ from nascli.cost.pair import Pair
 from nascli.cost.repair import repaired
 from nascli.cost.restriction import Restriction
 from nascli.cost.states import States, StateSpace
-from nascli.cost.variation import crossed, mutated
+from nascli.cost.variation import crossed, mutated, neighbours
 from nascli.errors import Infeasible, UsageError
 from nascli.space import Archs
 
@@ -197,6 +197,13 @@ class FeasibleSet:
         Children unlike both parents come first; when no try is feasible, it is one of the parents.
         """
         return crossed(self, a, b, rng)
+
+    def neighbours(self, arch: Archs, changes: Literal[1, 2], rng: np.random.Generator) -> Archs:
+        """Feasible architectures (n, d) of which `changes` groups differ from `arch` (d,), each once, in random order.
+
+        All of them for one change in spaces of up to 1,024 such neighbours; else those among as many random ones.
+        """
+        return neighbours(self, arch, changes, rng)
 
     def repair(self, arch: Archs) -> Archs:
         """The nearest feasible architecture (d,) to `arch` (d,): fewest changed groups, and among those nearest costs.

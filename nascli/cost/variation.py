@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nascli.cost.feasible import FeasibleSet
 
 RETRIES = 50  # tries of a mutation or a crossover
+NEIGHBOURS = 1024  # that are looked at
 SAMPLES = 8  # that stand in for a mutation when no try was feasible
 
 
@@ -42,6 +43,23 @@ def crossed(feasible: FeasibleSet, a: Archs, b: Archs, rng: np.random.Generator)
     known = (tries == parents[0]).all(axis=1) | (tries == parents[1]).all(axis=1)
     child = _first(feasible, np.concatenate([tries[~known], rng.permutation(parents)]))
     return np.array(feasible.sample(1, rng)[0]) if child is None else child
+
+
+def neighbours(feasible: FeasibleSet, arch: Archs, changes: int, rng: np.random.Generator) -> Archs:
+    """See `FeasibleSet.neighbours`."""
+    here, sizes = feasible.states.encode(np.atleast_2d(arch))[0], feasible.states.sizes
+    groups = np.repeat(np.arange(len(sizes)), sizes - 1)
+    to = (here[groups] + np.concatenate([np.arange(1, size) for size in sizes])) % sizes[groups]
+    moves = rng.permutation(len(groups))[:NEIGHBOURS][:, None]
+    if changes == 2:
+        pairs = rng.integers(0, max(1, len(groups)), size=(NEIGHBOURS if len(groups) else 0, 2))
+        pairs = np.sort(pairs[groups[pairs[:, 0]] != groups[pairs[:, 1]]], axis=1)
+        _, first = np.unique(pairs, axis=0, return_index=True)
+        moves = pairs[np.sort(first)]
+    rows = np.repeat(here[None], len(moves), axis=0)
+    for column in moves.T:
+        rows[np.arange(len(moves)), groups[column]] = to[column]
+    return feasible.states.decode(rows[feasible.fits(rows)])
 
 
 def _first(feasible: FeasibleSet, states: States) -> Archs | None:

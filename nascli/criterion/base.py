@@ -18,7 +18,8 @@ class Criterion(Component):
     def build(self) -> nn.Module:
         """A module (outputs, targets) → scalar loss, the mean over the batch.
 
-        For classification: outputs float (n, classes); targets int64 (n,), or class probabilities (n, classes).
+        Outputs are the network's, float (n, …); targets are the labels of the data set (`Source.labels`), in the case
+        of classification int64 (n,), or class probabilities (n, classes) when images were mixed.
         """
 
     def sized(self, outputs: int, classes: int) -> nn.Module:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
@@ -94,11 +95,13 @@ class SearchProblem(Protocol):
 class Outcome:
     """What a search found: architectures int64 (n, d), the winner (or the front) first.
 
-    `facts`: plain JSON values for the header of the result.
+    `facts`: plain JSON values for the header of the result. `front`: how many of the first ones are a front, of
+    which the winner is the one to take; 0 where there is no front.
     """
 
     archs: Archs
     facts: Mapping[str, Any] = field(default_factory=dict)
+    front: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +125,13 @@ class SearchStrategy(Component):
 
     requires: ClassVar[frozenset[Need]] = frozenset({"score"})
     learns: ClassVar[bool] = False
+
+    def check(self, feasible: FeasibleSet) -> None:
+        """Refuse what makes no sense for these costs and constraints, before anything is loaded.
+
+        Raises:
+            UsageError: an option does not fit, or a package is missing.
+        """
 
     @abstractmethod
     def search(self, problem: SearchProblem, rng: np.random.Generator) -> Outcome:
@@ -166,17 +176,33 @@ class AskTell(SearchStrategy):
         while problem.remaining > 0 and len(tried) < everything and stale < self.patience:
             archs = self.ask()
             before = len(tried)
-            try:
-                scores = problem.score(archs)
-            except BudgetSpent:
+            rows, scores = _scored(problem, archs)
+            keys = [row.tobytes() for row in problem.space.canonical(archs[rows])]
+            tried |= {key: (row, score) for key, row, score in zip(keys, archs[rows], scores, strict=True)}
+            if len(rows) < len(archs):
                 break
-            keys = [row.tobytes() for row in problem.space.canonical(archs)]
-            tried |= {key: (row, score) for key, row, score in zip(keys, archs, scores, strict=True)}
             stale = 0 if len(tried) > before else stale + 1
             self.tell(archs, scores)
-        return _winner(problem, list(tried.values()))
+        return self.outcome(problem, list(tried.values()))
+
+    def outcome(self, problem: SearchProblem, tried: Sequence[tuple[Archs, Score]]) -> Outcome:
+        """What the search found among all that was tried, by default best first; called once, at its end."""
+        archs = np.array([arch for arch, _ in tried], dtype=np.int64).reshape(len(tried), len(problem.space.decisions))
+        return Outcome(archs[problem.order(archs, [score for _, score in tried])], self.facts())
+
+    def facts(self) -> Mapping[str, Any]:
+        """Plain JSON values about the search, for the header of the result; asked for at its end."""
+        return {}
 
 
-def _winner(problem: SearchProblem, tried: Sequence[tuple[Archs, Score]]) -> Outcome:
-    archs = np.array([arch for arch, _ in tried], dtype=np.int64).reshape(len(tried), len(problem.space.decisions))
-    return Outcome(archs[problem.order(archs, [score for _, score in tried])])
+def _scored(problem: SearchProblem, archs: Archs) -> tuple[list[int], list[Score]]:
+    """Positions of architectures (n, d) and their scores; where the budget ends, of those that have one by then."""
+    try:
+        return list(range(len(archs))), problem.score(archs)
+    except BudgetSpent:
+        rows, scores = [], []
+        for row in range(len(archs)):
+            with suppress(BudgetSpent):
+                scores += problem.score(archs[row : row + 1])
+                rows.append(row)
+        return rows, scores

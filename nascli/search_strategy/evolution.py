@@ -7,17 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
-from nascli.search_strategy.base import AskTell, Score, SearchProblem
+from nascli.search_strategy.base import Score, SearchProblem
+from nascli.search_strategy.screened import Screened
 from nascli.space import Archs
 
 
-class Evolution(AskTell):
+class Evolution(Screened):
     """Keep the best, mutate and cross them, all within the constraint (SPOS, Guo et al., 2020, arXiv:1904.00420)."""
 
-    class Config(AskTell.Config):
+    class Config(Screened.Config):
         """Options of the evolution."""
 
-        population: int = Field(32, ge=2, description="architectures a generation")
+        population: int = Field(
+            32, ge=2, description="architectures a generation; fewer where max_evaluations would not last for five"
+        )
         parents: int = Field(10, ge=2, description="the best so far, which offspring come from")
         crossover: float = Field(0.5, ge=0, le=1, description="share of the offspring that two parents make")
         mutation: float = Field(0.1, ge=0, le=1, description="probability of each decision to change in a mutation")
@@ -25,29 +28,17 @@ class Evolution(AskTell):
     config: Config
 
     def begin(self, problem: SearchProblem, rng: np.random.Generator) -> None:
-        """Start from a population drawn uniformly from the feasible set."""
-        self._problem, self._rng = problem, rng
+        """Start without parents."""
+        super().begin(problem, rng)
+        self._size = self.affordable(self.config.population)
         self._parents: list[tuple[Archs, Score]] = []
-        self._seen: set[bytes] = set()
 
     def ask(self) -> Archs:
-        """The next generation, without what was tried before as far as that can be avoided."""
-        new: dict[bytes, Archs] = {}
-        for _ in range(10 * self.config.population):
-            arch = self._propose()
-            if arch.tobytes() not in self._seen:
-                new.setdefault(arch.tobytes(), arch)
-            if len(new) == self.config.population:
-                break
-        generation = list(new.values()) or [self._propose()]
-        self._seen.update(arch.tobytes() for arch in generation)
-        return np.array(generation[: max(1, self._problem.remaining)])
+        """The next generation; the first is drawn uniformly from the feasible set."""
+        return self.fresh(self._size, self._child) if len(self._parents) >= 2 else self.drawn(self._size)
 
-    def _propose(self) -> Archs:
+    def _child(self) -> Archs:
         feasible, rng = self._problem.feasible, self._rng
-        if len(self._parents) < 2:
-            drawn: Archs = feasible.sample(1, rng)[0]
-            return drawn
         first, second = (self._parents[i][0] for i in rng.choice(len(self._parents), 2, replace=False))
         if rng.random() < self.config.crossover:
             return feasible.crossover(first, second, rng)
@@ -55,6 +46,7 @@ class Evolution(AskTell):
 
     def tell(self, archs: Archs, scores: Sequence[Score]) -> None:
         """Keep the best of the parents and the generation."""
+        super().tell(archs, scores)
         pool = [*self._parents, *zip(archs, scores, strict=True)]
         unique = {arch.tobytes(): (arch, score) for arch, score in pool if score.error is None}
         pool = list(unique.values())

@@ -64,10 +64,12 @@ class EvaluatorContract:
 
     def test_every_architecture_has_a_score(self) -> None:
         evaluator, archs, _ = self.ready()
-        for i in range(0, len(archs), evaluator.chunk):
-            chunk = archs[i : i + evaluator.chunk]
-            scores = evaluator.evaluate(chunk)
-            assert len(scores) == len(chunk), f"{len(chunk)} architectures have {len(scores)} scores"
+        groups = evaluator.groups(archs)
+        positions = sorted(i for group in groups for i in group)
+        assert positions == list(range(len(archs))), f"`groups` has the positions {positions}"
+        for group in groups:
+            scores = evaluator.evaluate(archs[group])
+            assert len(scores) == len(group), f"{len(group)} architectures have {len(scores)} scores"
             for score in scores:
                 check_score(score)
 

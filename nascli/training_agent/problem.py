@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -37,6 +38,11 @@ class Budget(Protocol):
         ...
 
     @property
+    def time_budget(self) -> float | None:
+        """Minutes after which nothing new is scored; None: as many as it takes."""
+        ...
+
+    @property
     def checkpoint_minutes(self) -> float:
         """Minutes between checkpoints of the history."""
         ...
@@ -68,13 +74,20 @@ class Problem:
         metrics = [*(c.metric for c in feasible.constraints), "macs", *sorted(costs.metrics)]
         self._tie = next((name for name in metrics if name in costs.metrics), None)
         self._scores: dict[bytes, Score] = {}
-        self._calls = 0
+        self._calls, self._started = 0, time.monotonic()
         self._replay = self._restore()
 
     @property
     def remaining(self) -> int:
-        """Evaluations left; cached scores cost none."""
-        return self._budget.max_evaluations - len(self._scores)
+        """Evaluations left; cached scores cost none. None is left when the time is up."""
+        return 0 if self._is_late else self._budget.max_evaluations - len(self._scores)
+
+    @property
+    def _is_late(self) -> bool:
+        """Whether the time is up; something is scored whatever the time, and what an interrupted run knew is free."""
+        minutes, known = self._budget.time_budget, len(self._scores)
+        late = minutes is not None and time.monotonic() - self._started >= 60 * minutes
+        return late and known > 0 and known >= len(self._replay)
 
     @property
     def evaluated(self) -> int:
@@ -98,6 +111,8 @@ class Problem:
         new = {key: arch for key, arch in zip(keys, canonical, strict=True) if key not in self._scores}
         affordable = np.array(list(new.values())[: max(0, self.remaining)])
         for rows in self._evaluator.groups(affordable) if len(affordable) else ():
+            if self._is_late:
+                raise BudgetSpent
             self._evaluate(affordable[rows])
         if len(affordable) < len(new):
             raise BudgetSpent
@@ -169,8 +184,8 @@ class Problem:
         first = int(self.order(archs, scores)[0])
         return archs[first], scores[first]
 
-    def history(self) -> History:
-        """Everything scored so far, in order."""
+    def history(self, front: Archs | None = None) -> History:
+        """Everything scored so far, in order; the rows of a front (n, d), if there is one, are in its summary."""
         archs, scores = self._scored()
         trials = Trials(
             archs,
@@ -185,6 +200,10 @@ class Problem:
             "images": self.images,
             "constraints": [str(c) for c in self.feasible.constraints],
         }
+        if front is not None and len(front):
+            places = {arch.tobytes(): row for row, arch in enumerate(archs)}
+            keys = [arch.tobytes() for arch in self.space.canonical(front)]
+            summary["front"] = [places[key] for key in keys if key in places]
         return History(trials, space=self._record, data=self.data, summary=summary)
 
     def relaxed_loss(self, forward: Forward) -> Tensor:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
+
+import numpy as np
 
 from nascli.artifacts.architecture import Architecture, Choice
 from nascli.artifacts.base import same_data
@@ -20,7 +23,7 @@ from nascli.cost.macs import Macs
 from nascli.cost.model import CostModel
 from nascli.cost.params import Params
 from nascli.cost.table import from_table
-from nascli.errors import BudgetSpent, RunFailed, UsageError
+from nascli.errors import BudgetSpent, Interrupted, RunFailed, UsageError
 from nascli.run import Run
 from nascli.search_space.base import SearchSpace
 from nascli.search_strategy.base import Score, SearchStrategy
@@ -43,6 +46,8 @@ class Search:
     margin: float | None = None
     """Of measured costs, relative; None: what the table states."""
     learned: StrategyState | None = None
+    time_budget: float | None = None
+    """Minutes; None: as many as it takes."""
 
 
 def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | None, told: Search) -> Architecture:
@@ -58,6 +63,7 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
     costs = costs_of(inputs.space, lut)
     feasible = FeasibleSet(costs, told.constraints, margin=told.margin)
     feasible.require()
+    strategy.check(feasible)
     data, run = _data(inputs, evaluator), inputs.setup.run
     if told.learned is not None:
         if data is not None:
@@ -69,8 +75,13 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
     problem = Problem(record, costs, feasible, evaluator, run, told)
     problem.data, problem.offers = data, evaluator.offered(inputs.supernet)
     with run.progress("searching", min(told.max_evaluations, feasible.count.upper)) as problem.bar:
-        winner, score, found = _search(strategy, problem, run)
-    run.save("history", problem.history())
+        try:
+            winner, score, found, front = _search(strategy, problem, run)
+        except Interrupted as error:
+            _keep_best(problem, record, told, run, error)
+            raise
+    run.save("history", problem.history(front))
+    _best_so_far(run).unlink(missing_ok=True)
     learned = strategy.learned()
     if learned is not None:
         state, facts_of_it = LearnedState(told.strategy.name, learned.state), {"strategy": told.strategy.name}
@@ -90,11 +101,27 @@ def _evaluator(told: Search, supernet: SupernetCheckpoint | None) -> Evaluator:
     return NoEvaluator()
 
 
-Found = tuple[Archs, Score | None, Mapping[str, Any]]
+def _best_so_far(run: Run) -> Path:
+    return run.path.with_suffix(".best.npy")
+
+
+def _keep_best(problem: Problem, record: SpaceRecord, told: Search, run: Run, error: Interrupted) -> None:
+    """Leave the best of an interrupted search as an architecture of its own; the interruption says where."""
+    try:
+        winner, score = problem.best()
+    except RunFailed:  # nothing has a score yet
+        return
+    summary = _summary(problem.costs, problem.feasible, told.constraints, winner, score)
+    summary |= {"evaluations": problem.evaluated, "interrupted": True}
+    best = Architecture(Choice(tuple(int(i) for i in winner)), space=record, data=problem.data, summary=summary)
+    error.why = f"the best so far is in {run.save('best', best)}"
+
+
+Found = tuple[Archs, Score | None, Mapping[str, Any], Archs]
 
 
 def _search(strategy: SearchStrategy, problem: Problem, run: Run) -> Found:
-    """The strategy's winner, its score or None where it was not scored, and the strategy's facts.
+    """The strategy's winner, its score or None where it was not scored, the strategy's facts, and its front.
 
     The best so far when the budget ran out.
     """
@@ -102,12 +129,12 @@ def _search(strategy: SearchStrategy, problem: Problem, run: Run) -> Found:
         outcome = strategy.search(problem, run.rng("search"))
     except BudgetSpent:
         run.log(event="budget spent", evaluated=problem.evaluated)
-        return *problem.best(), {}
+        return *problem.best(), {}, np.empty((0, len(problem.space.decisions)), dtype=np.int64)
     if not len(outcome.archs):
         raise RunFailed("the search strategy found nothing")
     winner = problem.checked(outcome.archs[:1])[0]
     run.log(event="found", facts=dict(outcome.facts))
-    return winner, problem.known(winner), outcome.facts
+    return winner, problem.known(winner), outcome.facts, outcome.archs[: outcome.front]
 
 
 def costs_of(space: SearchSpace, lut: LookupTable | None) -> CostModel:

@@ -34,6 +34,14 @@ class TableEvaluator(Evaluator):
 
     def prepare(self, inputs: EvaluatorInputs) -> Mapping[str, Any]:
         """Read the table; its digest is remembered."""
+        return {"benchmark": self.load()}
+
+    def load(self) -> str:
+        """Read the table; its digest.
+
+        Raises:
+            ConfigError: no path, or no such table.
+        """
         from nascli.artifacts.files import sha256
 
         if self.config.path == Path():
@@ -44,7 +52,18 @@ class TableEvaluator(Evaluator):
             self._table: dict[str, Any] = dict(json.loads(raw))
         except (OSError, ValueError, TypeError) as error:
             raise ConfigError(f"cannot read the benchmark {self.config.path}", why=str(error)[:200]) from None
-        return {"benchmark": sha256(raw)}
+        return sha256(raw)
+
+    def architectures(self) -> list[list[int]]:
+        """Those that the table has, in its order.
+
+        Raises:
+            ConfigError: a key that is no architecture.
+        """
+        try:
+            return [[int(i) for i in (key.split(",") if "," in key else key)] for key in self._table]
+        except ValueError as error:
+            raise ConfigError(f"the benchmark {self.config.path} has other keys", why=str(error)) from None
 
     def evaluate(self, archs: Archs) -> list[Score]:
         """One look-up per architecture; no image is seen."""

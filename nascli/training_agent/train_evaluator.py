@@ -14,6 +14,7 @@ from nascli.config import option
 from nascli.console import Bar
 from nascli.errors import RunFailed
 from nascli.run import Run
+from nascli.search_space.randomness import own_randomness
 from nascli.search_strategy.base import Score
 from nascli.space import Archs, compact
 from nascli.training_agent.base import Evaluator, EvaluatorInputs, Setup
@@ -66,7 +67,8 @@ class TrainEvaluator(Evaluator):
         trial = Setup(given.agent, given.dataflow, Trial(given.run, arch))
         try:
             trained, _ = retrain(space, arch.tolist(), trial, self._training, splits=("train",))
-            network = space.model(trained.arch)
+            with own_randomness():
+                network = space.model(trained.arch)
             network.load_state_dict(trained.state_dict)
             return score(self._engine.place(network), self._validation, given.agent, self._engine)
         except (RunFailed, RuntimeError) as error:  # the latter: out of memory, a block that fails

@@ -17,7 +17,7 @@ class Operations(TorchDispatchMode):
     """How often each operation of torch runs inside, backward included; views of tensors are left out."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.counts: Counter[str] = Counter()
         self.weight_gradients = 0
         self.updated: list[torch.Tensor] = []
@@ -36,6 +36,7 @@ class Operations(TorchDispatchMode):
 
 def operations(work: Work) -> Operations:
     """Run once and count."""
-    with Operations() as found:
+    found = Operations()
+    with found:
         work()
     return found

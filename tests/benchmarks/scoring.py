@@ -105,7 +105,9 @@ def ways(space: SearchSpace) -> dict[str, Way]:
 
 def one_round(found: dict[str, Way], archs: Archs, few: int, rng: np.random.Generator) -> dict[str, Any]:
     """Seconds of each way, of the baseline on few architectures and on all; and how far its scores are from those."""
-    works = {f"{name} {n}": (way, archs[:n]) for name, way in found.items() for n in sizes_of(name, few, len(archs))}
+    sizes = {name: sizes_of(name, few, len(archs)) for name in found}
+    sizes["baseline"] = tuple({n for several in sizes.values() for n in several})
+    works = {f"{name} {n}": (found[name], archs[:n]) for name, several in sizes.items() for n in several}
     seconds: dict[str, float] = {}
     scores: dict[str, list[Score]] = {}
     for name in rng.permutation(list(works)).tolist():
@@ -123,13 +125,16 @@ def one_round(found: dict[str, Way], archs: Archs, few: int, rng: np.random.Gene
 
 def sizes_of(name: str, few: int, everyone: int) -> tuple[int, ...]:
     """On how many architectures a way is timed."""
-    return (few, everyone) if name == "baseline" else (everyone,) if name in WHOLE else (few,)
+    return (everyone,) if name in WHOLE or name == "baseline" else (few,)
 
 
 def measured(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """One row a round, space and generation."""
     rng, made = np.random.default_rng(arguments.seed), {name: built(name) for name in arguments.space}
-    found = {name: ways(space) for name, space in made.items()}
+    found = {
+        name: {way: work for way, work in ways(space).items() if way in ("baseline", *arguments.ways)}
+        for name, space in made.items()
+    }
     for n in range(arguments.rounds):
         for name, all_ways in found.items():
             for generation in arguments.generation:
@@ -158,8 +163,9 @@ def table(rows: list[dict[str, Any]]) -> str:
         cells = []
         for name in names:
             size = n if name in WHOLE else few
-            pairs = [(row["seconds"][f"baseline {size}"], row["seconds"][f"{name} {size}"]) for row in several]
-            cells.append(str(ratio(pairs)))
+            seconds = [row["seconds"] for row in several if f"{name} {size}" in row["seconds"]]
+            pairs = [(row[f"baseline {size}"], row[f"{name} {size}"]) for row in seconds]
+            cells.append(str(ratio(pairs)) if pairs else "")
         head = f"| {space} | {generation} | {shares[space, generation]:.1%} | {base:.2f} | "
         lines.append(head + " | ".join(cells) + " |")
     worst = max(value for row in rows for value in row["off"].values())
@@ -178,6 +184,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--space", nargs="+", default=SPACES)
     parser.add_argument("--generation", nargs="+", type=int, default=GENERATIONS)
+    parser.add_argument("--ways", nargs="+", default=[*ALONE, "together"], help="what is timed beside the baseline")
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--candidates", type=int, default=16)
     parser.add_argument("--few", type=int, default=4, help="candidates for what works on one network at a time")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -34,19 +34,20 @@ class Options:
     precision: str = "32"
     threads: int = 0
 
-    def compare(self, first: Work, second: Work) -> Ratio:
-        """Seconds of the first over seconds of the second."""
-        return compare(self._finished(first), self._finished(second), least=LEAST, width=WIDTH, seconds=self.seconds)
+    def compare(self, first: Work, second: Work, each: int = 1) -> Ratio:
+        """Seconds of the first over seconds of the second, which runs `each` times in a pair where its cost varies."""
+        works = self._finished(first, 1), self._finished(second, each)
+        found = compare(*works, least=LEAST, width=WIDTH, seconds=self.seconds)
+        return replace(found, value=found.value * each, low=found.low * each, high=found.high * each)
 
-    def _finished(self, work: Work) -> Work:
-        if self.accelerator != "cuda":
-            return work
+    def _finished(self, work: Work, times: int) -> Work:
+        def finished() -> None:
+            for _ in range(times):
+                work()
+            if self.accelerator == "cuda":
+                torch.cuda.synchronize()
 
-        def waited() -> None:
-            work()
-            torch.cuda.synchronize()
-
-        return waited
+        return finished
 
 
 @dataclass(frozen=True)

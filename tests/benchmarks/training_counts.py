@@ -7,7 +7,6 @@ from functools import partial
 
 from torch import Tensor
 
-from nascli.dataflow.base import Batch
 from nascli.training_agent.loop import Trainer
 from nascli.training_strategy.base import Pass, Update
 from tests.benchmarks.counting import operations
@@ -24,14 +23,14 @@ def operations_beside(trainer: Trainer) -> tuple[Counter[str], int]:
     """
     loop, batch = PlainLoop(trainer, 2), trainer.streams["train"].next()
     outputs = trainer.module(batch.images, drawn(trainer, 0)).detach()
-    judging = operations(partial(_judge, trainer, outputs, batch)).counts
+    judging = operations(partial(_judge, trainer, outputs, batch.labels)).counts
     update = Update([Pass(drawn(trainer, 0))])
     ours, plain = operations(lambda: trainer.updater.run(update, batch)).counts, operations(loop).counts
     return ours - judging - plain, plain.total()
 
 
-def _judge(trainer: Trainer, outputs: Tensor, batch: Batch) -> Tensor:
-    return trainer.updater.agent.judge(outputs, batch.labels)[0].mean()
+def _judge(trainer: Trainer, outputs: Tensor, labels: Tensor) -> Tensor:
+    return trainer.updater.agent.judge(outputs, labels)[0].mean()
 
 
 def updated(trainer: Trainer) -> tuple[int, int, int]:
@@ -57,6 +56,16 @@ def weight_gradients(trainer: Trainer) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
+def optimiser_steps(trainer: Trainer) -> tuple[int, int]:
+    """How often the optimiser steps in an update, and the passes of that update."""
+    update, optimizer = (
+        next(trainer.strategy.updates(0, trainer.run.rng("path", 0))),
+        trainer.updater.optimizers["weights"],
+    )
+    found = operations(lambda: trainer.updater.run(update, trainer.streams["train"].next()))
+    return found.counts["_fused_sgd_"] // len(optimizer.param_groups), len(update.passes)
+
+
 def _operations(space: str, options: Options) -> Found:
     more, plain = operations_beside(trainer_of(space, strategy_of("uniform"), FEW, options))
     return exactly(more.total(), 0, f"{more.total()} more than {plain}")
@@ -73,15 +82,14 @@ def _gradients(form: str, options: Options) -> Found:
 
 
 def _optimiser_steps(options: Options) -> Found:
-    trainer = trainer_of("spos", strategy_of("fair"), FEW, options)
-    update = next(trainer.strategy.updates(0, trainer.run.rng("path", 0)))
-    found = operations(lambda: trainer.updater.run(update, trainer.streams["train"].next()))
-    steps = found.counts["_fused_sgd_"] // len(trainer.updater.optimizers["weights"].param_groups)
-    return exactly(steps, 1, f"{steps} for {len(update.passes)} paths")
+    steps, paths = optimiser_steps(trainer_of("spos", strategy_of("fair"), FEW, options))
+    return exactly(steps, 1, f"{steps} for {paths} paths")
 
 
 ROWS = (
-    Row("operations", "spos, operations of a step, against nn.Sequential", "0 more", partial(_operations, "spos")),
+    Row(
+        "operations", "spos, operations of a step, against plain nn.Sequential", "0 more", partial(_operations, "spos")
+    ),
     Row("tensors", "fbnet_s, tensors that the optimiser touches", "0 beside", _updated),
     *(
         Row(f"gradients_{form}", f"proxylessnas, weight gradients in an architecture step, {form}", "0", row)

@@ -1,14 +1,12 @@
-"""The peak memory of a training step, each in a process of its own.
-
-python -m tests.benchmarks.training_memory SPACE STRATEGY IMAGES
-"""
+"""The memory rows of the training benchmark: peaks of steps, each in a process of its own."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from tests.benchmarks.table import Found, Options, Row
@@ -17,13 +15,11 @@ MIB = 2**20
 STEPS = 2
 STRATEGIES = ("uniform", "fair", "sandwich", "gdas", "proxyless", "softmax", "gumbel_softmax", "sum")
 SPACE, IMAGES = "proxylessnas", 32
-_base: dict[str, float] = {}
 
 
+@cache
 def peak_mib(space: str, strategy: str, options: Options) -> float:
-    """MiB that two steps take at most, above what stood before them: activations, gradients, momenta of the path."""
-    import json
-
+    """MiB that two steps take at most, above what stood before them: activations and gradients (Linux alone)."""
     told = json.dumps([space, strategy, asdict(options)])
     words = [sys.executable, "-m", "tests.benchmarks.training_memory", told]
     done = subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
@@ -55,11 +51,8 @@ def _resident_kib(name: str) -> int:
 
 
 def _row(strategy: str, options: Options) -> Found:
-    for name in ("softmax", strategy):
-        if name not in _base:
-            _base[name] = peak_mib(SPACE, name, options)
-    share = _base[strategy] / _base["softmax"]
-    return Found(f"{_base[strategy]:,.0f} MiB, {share:.2f} of softmax")
+    own, mixture = peak_mib(SPACE, strategy, options), peak_mib(SPACE, "softmax", options)
+    return Found(f"{own:,.0f} MiB, {own / mixture:.2f} of softmax")
 
 
 ROWS = tuple(
@@ -68,7 +61,5 @@ ROWS = tuple(
 
 
 if __name__ == "__main__":
-    import json
-
     space, strategy, told = json.loads(sys.argv[1])
     sys.stdout.write(str(_measured(space, strategy, Options(**told))))

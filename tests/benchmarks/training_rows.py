@@ -27,7 +27,8 @@ from tests.benchmarks.training_work import (
     trainer_of,
 )
 
-LARGE, SMALL = 64, 16  # images a step; the small one where all candidates run
+LARGE, SMALL = 64, 32  # images a step; the small one where all candidates run
+PATHS = 3  # steps of a sampled form for each of the mixture: paths of one space differ in their cost
 
 
 def _trainer(space: str, strategy: str, size: int, options: Options) -> Trainer:
@@ -84,7 +85,7 @@ def optimiser(keep: bool, options: Options) -> Found:
 def layout(space: str, options: Options) -> Found:
     """The same steps in the usual layout and in channels_last."""
     usual, last = (_trainer(space, "uniform", LARGE, options) for _ in range(2))
-    usual.module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    usual.module.to(memory_format=torch.contiguous_format)
     give_momentum(usual.updater.optimizers["weights"])
     batch = usual.streams["train"].next()
     cast(Still, usual.streams["train"]).batch = batch._replace(images=batch.images.contiguous())
@@ -117,7 +118,7 @@ def mixture(options: Options) -> Found:
 def against_mixture(form: str, wanted: float, options: Options) -> Found:
     """A whole step, weights and architecture: the mixture of all candidates against a sampled form."""
     mixed, sampled = (_trainer("proxylessnas", name, SMALL, options) for name in ("softmax", form))
-    return at_least(options.compare(step_of(mixed), step_of(sampled)), wanted)
+    return at_least(options.compare(step_of(mixed), step_of(sampled), PATHS), wanted)
 
 
 def whole_step(form: str, options: Options) -> Found:
@@ -147,7 +148,9 @@ ROWS = (
     ),
     _row("mixture", "proxylessnas, weight step, naive NCHW sum : softmax mixture", ">= 1.3", mixture),
     _row("gdas", "proxylessnas, full step, softmax mixture : gdas", ">= 6", against_mixture, "gdas", 6.0),
-    _row("proxyless", "proxylessnas, full step, mixture : proxyless", ">= 3", against_mixture, "proxyless", 3.0),
+    _row(
+        "proxyless", "proxylessnas, full step, softmax mixture : proxyless", ">= 3", against_mixture, "proxyless", 3.0
+    ),
     _row("gdas_images", "spos, images/s of a full gdas step / of single-path training", ">= 0.40", whole_step, "gdas"),
     _row("proxyless_images", "spos, the same for proxyless", ">= 0.40", whole_step, "proxyless"),
     _row("fair", "spos, m paths in one update : m single-path steps", "<= 1.10", fair),

@@ -103,8 +103,7 @@ def trainer_of(name: str, strategy: TrainingStrategy, size: int, options: Option
     """A trainer of the space's supernet, before its first step, with one batch for each split."""
     feasible = feasible_of(name)
     strategy.setup(feasible.space, feasible.model, feasible)
-    images = {"image_shape": IMAGE, "classes": CLASSES, "train_images": 4 * size, "batch_size": size}
-    flow = Synthetic(Synthetic.Config(**images))
+    images = Synthetic.Config(image_shape=IMAGE, classes=CLASSES, train_images=4 * size, batch_size=size)
     told = Training(
         accelerator=options.accelerator,  # type: ignore[arg-type]
         precision=options.precision,  # type: ignore[arg-type]
@@ -118,7 +117,7 @@ def trainer_of(name: str, strategy: TrainingStrategy, size: int, options: Option
         torch.manual_seed(seed)
         module = space_of(name).supernet()
     path = Path(tempfile.gettempdir()) / "benchmark.pt"  # nothing is written
-    trainer = Trainer(module, strategy, Setup(Classification(), flow, Run(path, seed=seed)), told)
+    trainer = Trainer(module, strategy, Setup(Classification(), Synthetic(images), Run(path, seed=seed)), told)
     batch = Batch(*(part.to(trainer.engine.device) for part in batch_of(size, seed)))
     give_momentum(trainer.updater.optimizers["weights"])
     trainer.streams = {split: Still(batch) for split in trainer.streams}  # type: ignore[misc]
@@ -204,7 +203,9 @@ class NaiveMixture(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) → (N, classes)."""
         x = self.first(x)
-        for layer, weights in zip(self.layers, self.weights, strict=True):
-            x = sum(w * candidate(x) for w, candidate in zip(weights, layer, strict=True))  # type: ignore[assignment, arg-type]
+        for weights, layer in zip(self.weights, self.layers, strict=True):
+            assert isinstance(layer, nn.ModuleList)
+            outputs = [w * candidate(x) for w, candidate in zip(weights, layer, strict=True)]
+            x = sum(outputs[1:], outputs[0])
         output: Tensor = self.last(x)
         return output

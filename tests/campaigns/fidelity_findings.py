@@ -18,11 +18,15 @@ SKIP = 0
 
 @dataclass(frozen=True)
 class Findings:
-    """The truth and the supernets' scores, as they are stored."""
+    """The truth and the supernets' scores, as they are stored.
+
+    `trainings`: how many trainings alone see as many batches as a supernet.
+    """
 
     recipe: Entry
     table: Table
     supernets: Mapping[str, Sequence[Entry]]
+    trainings: float
 
     @classmethod
     def read(cls, data: Path) -> Findings:
@@ -30,7 +34,9 @@ class Findings:
         table, scored = (json.loads((data / name).read_text()) for name in (TABLE, SUPERNETS))
         names, n = scored["recipe"]["strategies"], len(scored["recipe"]["seeds"])
         supernets = {name: [scored[f"{name} {seed}"] for seed in range(n)] for name in names}
-        return cls(table.pop("recipe"), table, supernets)
+        recipe = table.pop("recipe")
+        (epochs,) = (word.removeprefix("epochs=") for word in names["uniform"] if word.startswith("epochs="))
+        return cls(recipe, table, supernets, int(epochs) / recipe["config"]["epochs"])
 
     @cached_property
     def nll(self) -> Values:
@@ -42,14 +48,27 @@ class Findings:
         """Of every architecture alone (n, seeds), in percent."""
         return 100 - np.array([entry["valid_acc"] for entry in self.table.values()])
 
+    @cached_property
+    def macs(self) -> Values:
+        """Of every architecture (n,)."""
+        return np.array([float(entry["macs"]) for entry in self.table.values()])
+
     def scores(self, strategy: str, place: int) -> Values:
         """(n, supernets): losses (0) or accuracies (1)."""
         columns = [[one["scores"][arch][place] for arch in self.table] for one in self.supernets[strategy]]
         return np.array(columns).T
 
+    def predictors(self) -> dict[str, Predictor]:
+        """All that is compared, the strategies first."""
+        return {**self.by_loss(), **self.by_probability(), **self.baselines()}
+
     def by_loss(self) -> dict[str, Predictor]:
         """Each strategy's supernets, by their losses."""
         return {name: Predictor(self.scores(name, 0)) for name in self.supernets}
+
+    def by_mean_loss(self) -> dict[str, Predictor]:
+        """Each strategy, by the mean over its supernets."""
+        return {name: Predictor(self.scores(name, 0).mean(1, keepdims=True)) for name in self.supernets}
 
     def in_order_of_search(self) -> dict[str, Predictor]:
         """Each strategy's supernets, as `nascli search` orders architectures."""
@@ -75,11 +94,10 @@ class Findings:
 
     def baselines(self) -> dict[str, Predictor]:
         """What needs no supernet: more is expected to be better."""
-        macs = [[-float(entry["macs"])] for entry in self.table.values()]
         depth = [[-float(sum(i != SKIP for i in choices(arch)))] for arch in self.table]
         return {
             "each trained alone, one seed": Predictor(self.nll, own_seeds=True),
-            "MACs": Predictor(np.array(macs)),
+            "MACs": Predictor(-self.macs[:, None]),
             "number of layers that are not `skip`": Predictor(np.array(depth)),
             "none: drawn at random": Predictor(np.zeros((len(self.table), 1))),
         }

@@ -29,6 +29,7 @@ from tests.campaigns.fidelity_truth import write_text
 DOC = Path(__file__).parents[2] / "docs/fidelity.md"
 MARKS = ("<!-- tables: nox -s fidelity -- report -->", "<!-- end of tables -->")
 RESAMPLES = 1000
+THIRDS = ("tau in the cheapest third", "in the middle third", "in the dearest third")
 
 Row = Sequence[str]
 
@@ -58,7 +59,7 @@ def truth_table(found: Findings) -> str:
     for name, reliability in _reliabilities(found).items():
         top = ceiling(reliability)
         rows.append([f"reliability {name}", f"{reliability:.3f}"])
-        rows.append(["… ceiling √reliability, as Kendall's tau", f"{top:.3f}, {tau_of(top):.3f}"])
+        rows.append(["… its ceiling √reliability; as Kendall's tau", f"{top:.3f}; {tau_of(top):.3f}"])
     return markdown(["the truth", ""], rows)
 
 
@@ -96,8 +97,7 @@ class Comparison:
 
     def __init__(self, found: Findings, resamples: int = RESAMPLES) -> None:
         self.found, self.measures = found, measures(found)
-        self.strategies = found.by_loss()
-        self.predictors = {**self.strategies, **found.by_probability(), **found.baselines()}
+        self.predictors = found.predictors()
         self.drawn = [bootstrap(self.predictors, m.truth, m.statistic, resamples=resamples) for m in self.measures]
 
     def table(self) -> str:
@@ -118,27 +118,55 @@ class Comparison:
         return ["–", "–"] if agreement is None else [f"{np.std(taus, ddof=1):.3f}", f"{agreement:.2f}"]
 
     def differences(self) -> str:
-        """Each strategy against the first one."""
-        first, *others = self.strategies
+        """Each predictor against the first strategy, resample by resample."""
+        first, *others = self.predictors
         rows = []
         for name in others:
             cells = []
             for m, drawn in zip(self.measures, self.drawn, strict=True):
-                values = [self.strategies[which].average(m.statistic, m.truth) for which in (name, first)]
-                cells.append(ranged(values[0] - values[1], drawn[name] - drawn[first], m.digits))
+                values = [self.predictors[which].average(m.statistic, m.truth) for which in (name, first)]
+                value, resamples = values[0] - values[1], drawn[name] - drawn[first]
+                cells.append("–" if np.isnan(value) else ranged(value, resamples, m.digits))
             rows.append([f"{name} − {first}", *cells])
         return markdown(["difference", *(m.name for m in self.measures)], rows)
 
 
-def order_table(found: Findings) -> str:
-    """Ranking by the loss, and by accuracy first, as `search` does."""
-    orders = {"the loss": found.by_loss(), "accuracy, then the loss": found.in_order_of_search()}
+def work_sentence(found: Findings) -> str:
+    """What the work of a supernet and of training its first five would give without one."""
+    n = round(found.trainings) + 5
+    nll, errors = (top_regret(np.zeros(len(found.table)), values.mean(1), n) for values in (found.nll, found.errors))
+    return (
+        f"One supernet trains on as many batches as {found.trainings:.0f} trainings alone. These and the 5 that are "
+        f"trained at the end, spent on {n} architectures drawn at random: regret {nll:.4f} in NLL, {errors:.2f} points."
+    )
+
+
+def similar_table(found: Findings, resamples: int) -> str:
+    """Kendall's tau among architectures of similar cost."""
+    predictors = found.predictors()
+    cells: dict[str, list[str]] = {name: [] for name in predictors}
+    for rows in np.array_split(np.argsort(found.macs, kind="stable"), len(THIRDS)):
+        some = {name: one.among(rows) for name, one in predictors.items()}
+        drawn = bootstrap(some, found.nll[rows], kendall, resamples=resamples)
+        for name, one in some.items():
+            value = one.average(kendall, found.nll[rows])
+            cells[name].append("–" if np.isnan(value) else ranged(value, drawn[name], 2))
+    return markdown(["ranked by", *THIRDS], [[name, *found_here] for name, found_here in cells.items()])
+
+
+def other_table(found: Findings) -> str:
+    """Other ways to use the same supernets: in the order of `search`, and the mean over all of a strategy."""
+    ways = {
+        "by the loss": found.by_loss(),
+        "by accuracy, then the loss": found.in_order_of_search(),
+        "by the mean loss of all its supernets": found.by_mean_loss(),
+    }
     rows = [
-        [f"{name}, by {order}", *(f"{one[name].average(m.statistic, m.truth):.{m.digits}f}" for m in measures(found))]
+        [f"{name}, {way}", *(f"{one[name].average(m.statistic, m.truth):.{m.digits}f}" for m in measures(found))]
         for name in found.supernets
-        for order, one in orders.items()
+        for way, one in ways.items()
     ]
-    return markdown(["supernet", *(m.name for m in measures(found))], rows)
+    return markdown(["ranked by", *(m.name for m in measures(found))], rows)
 
 
 def panel_table(found: Findings) -> str:
@@ -173,9 +201,10 @@ def page(found: Findings, resamples: int = RESAMPLES) -> str:
     compared = Comparison(found, resamples)
     parts: dict[str, str] = {
         "The truth": truth_table(found),
-        "How near each ranking comes": compared.table(),
-        "Against the first strategy": compared.differences(),
-        "By loss, or by accuracy": order_table(found),
+        "How near each ranking comes": f"{compared.table()}\n\n{work_sentence(found)}",
+        "Against the first of them": compared.differences(),
+        "Among architectures of similar MACs": similar_table(found, resamples),
+        "Other ways to use the same supernets": other_table(found),
         "How the panels settled": f"{panel_table(found)}\n\n{panel_sentence(found)}",
     }
     return "\n\n".join(f"### {title}\n\n{text}" for title, text in parts.items())

@@ -63,12 +63,16 @@ def ceiling(reliability: float) -> float:
 
 
 def kendall(predicted: Values, truth: Values) -> float:
-    """Kendall's tau-b."""
+    """Kendall's tau-b; nan of fewer than two."""
+    if len(truth) < 2:
+        return float("nan")
     return float(kendalltau(predicted, truth).statistic)
 
 
 def spearman(predicted: Values, truth: Values) -> float:
-    """Spearman's rank correlation."""
+    """Spearman's rank correlation; nan where one of them is constant."""
+    if np.ptp(predicted) == 0 or np.ptp(truth) == 0:
+        return float("nan")
     return float(spearmanr(predicted, truth).statistic)
 
 
@@ -110,6 +114,10 @@ class Predictor:
     values: Values
     own_seeds: bool = False
 
+    def among(self, rows: npt.NDArray[np.int64]) -> Predictor:
+        """Of some architectures, each as often as it is named."""
+        return Predictor(self.values[rows], self.own_seeds)
+
     def pairs(self, truth: Values, columns: Sequence[int], seeds: Sequence[int]) -> Iterator[tuple[Values, Values]]:
         """(predicted, true) values (n,) for each of the seeds; the truth is the mean over `columns`."""
         for seed in seeds:
@@ -148,9 +156,8 @@ def bootstrap(
         columns = rng.integers(truth.shape[1], size=(truth.shape[1],)).tolist()
         for name, predictor in predictors.items():
             n = predictor.values.shape[1]
-            drawn = Predictor(predictor.values[rows], predictor.own_seeds)
             seeds = rng.integers(n, size=(n,)).tolist()
-            pairs = drawn.pairs(truth[rows], columns, seeds)
+            pairs = predictor.among(rows).pairs(truth[rows], columns, seeds)
             found[name].append(float(np.mean([statistic(*pair) for pair in pairs])))
     return {name: np.array(values) for name, values in found.items()}
 

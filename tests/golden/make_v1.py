@@ -18,6 +18,7 @@ import torch
 from nascli.artifacts.architecture import Architecture, Choice
 from nascli.artifacts.base import Artifact
 from nascli.artifacts.checkpoint import Checkpoint, Progress
+from nascli.artifacts.comparison import Comparison, Runs
 from nascli.artifacts.header import DataRecord, Header
 from nascli.artifacts.history import History, Trials
 from nascli.artifacts.lookup_table import Column, LookupTable, Table
@@ -101,6 +102,14 @@ def make() -> dict[str, Artifact[Any]]:
     values = {"top1": 0.5, "loss": 0.6875, "confusions": [{"true": "a", "predicted": "b", "images": 2}]}
     report = complete(Report(Evaluation(values, {"images_per_s": 8.5}), **both), {}, model=model.header.as_input())
 
+    won = {"run": "random-seed0", "strategy": "random", "supernet": "", "seed": 0, "score": 0.75, "evaluations": 2}
+    standing = {"strategy": "random", "supernet": "", "seeds": 1, "score": 0.75, "rank": None}
+    comparison = complete(
+        Comparison(Runs([won], [standing], {"seconds": {"random-seed0": 1.5}}), **both),
+        {},
+        **{"random-seed0": arch.header.as_input()},
+    )
+
     optimizer = {"state": {0: {"momentum_buffer": torch.ones(2, 2)}}, "param_groups": [{"lr": 0.05, "params": [0]}]}
     streams = {"train": [1, 4]}
     progress = Progress(
@@ -109,7 +118,8 @@ def make() -> dict[str, Artifact[Any]]:
     checkpoint = complete(Checkpoint(progress, **both), {"epochs": 2, "seed": 0})
     return {
         "lut.h5": lut, "supernet.pt": supernet, "arch.npy": arch, "arch.history.h5": history,
-        "arch.generator.pt": generator, "model.pt": model, "report.json": report, "checkpoint.pt": checkpoint,
+        "arch.generator.pt": generator, "model.pt": model, "report.json": report, "compare.json": comparison,
+        "checkpoint.pt": checkpoint,
     }  # fmt: skip
 
 

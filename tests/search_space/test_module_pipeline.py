@@ -126,7 +126,7 @@ def test_a_file_that_has_changed_is_another_space(chain: Path, call: Called) -> 
     shape = ["--set", "search_space.input_shape=[1, 8, 8]", "--set", "search_space.classes=10"]
     code, said = call("search", "--lut", "lut.h5", *space, *shape, "--set", "dataflow.use=digits", "-o", "x.npy")
     assert code == 3
-    assert "--lut is of the search space 'Net'" in said
+    assert "'net.py:Net' has changed since --lut was made (sha256 " in said
 
 
 def test_options_of_the_network_are_set_by_name(chain: Path, call: Called, capfd: pytest.CaptureFixture[str]) -> None:

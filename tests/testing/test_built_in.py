@@ -9,17 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from nascli.component import installed, resolve
 from nascli.cost.latency import Latency
 from nascli.cost.macs import Macs
 from nascli.cost.params import Params
 from nascli.search_space.blocks.build import BUILDERS
+from nascli.search_space.tiny import Tiny
 from nascli.search_strategy.differentiable import Differentiable
 from nascli.search_strategy.evolution import Evolution
 from nascli.search_strategy.generator import Generator
+from nascli.search_strategy.local_search import LocalSearch
+from nascli.search_strategy.optuna import Optuna
+from nascli.search_strategy.pareto import Pareto
 from nascli.search_strategy.random import Random
+from nascli.search_strategy.regularized_evolution import RegularizedEvolution
 from nascli.testing import (
     BlockContract,
     CriterionContract,
@@ -32,8 +38,10 @@ from nascli.testing import (
     TrainingStrategyContract,
 )
 from nascli.training_agent.classification import Classification
+from nascli.training_agent.face_recognition import FaceRecognition
 from nascli.training_agent.supernet_evaluator import SupernetEvaluator
 from nascli.training_agent.table_evaluator import TableEvaluator
+from nascli.training_agent.train_evaluator import TrainEvaluator
 from nascli.training_strategy.uniform import Uniform
 from tests.dataflow.helpers import write_data_set
 
@@ -76,6 +84,30 @@ class TestEvolution(SearchStrategyContract):
         return Evolution(Evolution.Config(population=4, parents=2))
 
 
+class TestEvolutionWithAPredictor(SearchStrategyContract):
+    def make(self) -> Evolution:
+        return Evolution(Evolution.Config(population=4, parents=2, predictor="ridge", oversample=2))
+
+
+class TestRegularizedEvolution(SearchStrategyContract):
+    def make(self) -> RegularizedEvolution:
+        return RegularizedEvolution(RegularizedEvolution.Config(population=4, sample=2))
+
+
+class TestLocalSearch(SearchStrategyContract):
+    make = LocalSearch
+
+
+class TestPareto(SearchStrategyContract):
+    make = Pareto
+
+
+class TestOptuna(SearchStrategyContract):
+    def make(self) -> Optuna:
+        pytest.importorskip("optuna")
+        return Optuna(Optuna.Config(startup=4))
+
+
 class TestDifferentiable(SearchStrategyContract):
     make = Differentiable
 
@@ -97,6 +129,27 @@ class TestClassification(TrainingAgentContract):
 class TestSupernetEvaluator(EvaluatorContract):
     def make(self) -> SupernetEvaluator:
         return SupernetEvaluator(SupernetEvaluator.Config(calibration_images=16))
+
+
+class TestTrainEvaluator(EvaluatorContract):
+    archs = 2
+
+    def make(self) -> TrainEvaluator:
+        return TrainEvaluator(TrainEvaluator.Config(epochs=1))
+
+
+class TestFaceRecognition(TrainingAgentContract):
+    classes = ("a", "b", "c", "d")
+
+    def make(self) -> FaceRecognition:
+        data, agent = {"use": "generated_faces", "identities": 8, "size": 8}, FaceRecognition()
+        agent.check(Tiny(Tiny.Config(input_shape=(3, 8, 8), classes=8)), resolve("dataflow", data).build())
+        return agent
+
+    def examples(self) -> tuple[Tensor, Tensor]:
+        labels = torch.arange(4).repeat_interleave(6)
+        noise = torch.randn(24, 8, generator=torch.Generator().manual_seed(0))
+        return torch.eye(8)[labels] + 0.5 * noise, labels
 
 
 class TestTableEvaluator(EvaluatorContract):
@@ -158,11 +211,14 @@ class TestBlocks(BlockContract):
 class TestDataflows(DataflowContract):
     """Those of CIFAR: tests/dataflow/test_cifar.py."""
 
-    @pytest.fixture(autouse=True, params=["digits", "synthetic", "image_folder"])
+    @pytest.fixture(autouse=True, params=["digits", "synthetic", "image_folder", "generated_faces"])
     def named(self, request: pytest.FixtureRequest, tmp_path: Path) -> None:
         self.options = {"use": request.param, "batch_size": 4, "valid_share": 0.3}
         if request.param == "synthetic":
             self.options |= {"train_images": 40, "test_images": 10}
+        if request.param == "generated_faces":
+            self.options |= {"identities": 8, "test_identities": 3, "pictures": 4, "size": 8}
+            self.same_classes = False
         if request.param == "image_folder":
             self.options |= {"path": str(write_data_set(tmp_path / "data"))}
 

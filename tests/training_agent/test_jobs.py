@@ -22,15 +22,17 @@ from nascli.dataflow.sources import Part, Source
 from nascli.dataflow.synthetic import Synthetic, SyntheticImages
 from nascli.errors import Mismatch, UsageError
 from nascli.run import Run
+from nascli.search_space.base import SearchSpace
 from nascli.search_space.tiny import Tiny
-from nascli.training_agent.base import EvaluatorInputs
+from nascli.training_agent.base import EvaluatorInputs, Setup, TrainingAgent
+from nascli.training_agent.classification import Classification
 from nascli.training_agent.jobs import evaluate, retrain
 from nascli.training_agent.settings import Engines
 from nascli.training_agent.supernet_evaluator import SupernetEvaluator
 from nascli.training_agent.supernet_training import train_supernet
 from nascli.training_strategy.uniform import Uniform
 
-from .helpers import ARCH, flow, fresh, setup, tiny, training
+from .helpers import ARCH, CLASSES, flow, fresh, setup, tiny, training
 
 ENGINES = Engines(accelerator="cpu")
 
@@ -142,3 +144,29 @@ def test_only_an_evaluation_looks_at_the_test_images(tmp_path: Path) -> None:
     assert scorer.evaluate(np.array([ARCH]))[0].error is None
     with pytest.raises(AssertionError, match="the test images were read"):
         evaluate(tiny(), parts, ENGINES, Model(network, data=data.describe()), None)
+
+
+class Lenient(Classification):
+    """Takes any data."""
+
+    def check(self, space: SearchSpace, dataflow: Dataflow) -> None:
+        pass
+
+
+class Strict(Classification):
+    def check(self, space: SearchSpace, dataflow: Dataflow) -> None:
+        raise UsageError("this task wants other data")
+
+
+@pytest.mark.parametrize("job", ["retrain", "train_supernet"])
+def test_what_data_fit_is_the_agents_to_say(job: str, tmp_path: Path) -> None:
+    def made(agent: TrainingAgent) -> None:
+        parts = Setup(agent, flow(classes=CLASSES - 1), Run(tmp_path / "m.pt"))
+        if job == "retrain":
+            retrain(tiny(), ARCH, parts, training(epochs=1))
+        else:
+            train_supernet(tiny(), Uniform(), parts, training(epochs=1))
+
+    made(Lenient())
+    with pytest.raises(UsageError, match="other data"):
+        made(Strict())

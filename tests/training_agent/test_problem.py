@@ -359,3 +359,32 @@ def test_by_default_groups_are_chunks(tmp_path: Path) -> None:
 
     assert Two().groups(np.zeros((5, 2), dtype=np.int64)) == [[0, 1], [2, 3], [4]]
     assert Formulaic().groups(np.zeros((2, 2), dtype=np.int64)) == [[0], [1]]
+
+
+def test_when_the_time_is_up_what_was_scored_by_then_decides(tmp_path: Path) -> None:
+    parts = toy(tmp_path, TABLES)
+    parts.budget = Budget(time_budget=1e-9)
+    problem = parts.problem()
+    assert problem.remaining > 0  # something is scored whatever the time
+    problem.score(archs([1, 0]))
+    assert problem.remaining == 0
+    problem.score(archs([1, 0]))  # what is known costs nothing
+    with pytest.raises(BudgetSpent):
+        problem.score(archs([0, 0]))
+    assert problem.best()[0].tolist() == [1, 0]
+
+
+def test_the_time_of_an_interrupted_run_is_not_counted(tmp_path: Path) -> None:
+    parts = toy(tmp_path, TABLES)
+    parts.budget = Budget(checkpoint_minutes=0.0, time_budget=1e-9)
+    parts.problem().score(archs([1, 0]))
+    resumed = parts.problem(resume=True)
+    resumed.score(archs([1, 0]))
+    assert resumed.remaining == 0
+
+
+def test_the_rows_of_a_front_are_in_the_history(tmp_path: Path) -> None:
+    problem = toy(tmp_path, TABLES).problem()
+    problem.score(archs([1, 0], [0, 0], [0, 1]))
+    assert problem.history(archs([0, 1], [1, 0])).header.summary["front"] == [2, 0]
+    assert "front" not in problem.history().header.summary

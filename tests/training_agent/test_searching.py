@@ -316,3 +316,24 @@ def test_a_supernet_of_other_data_is_a_mismatch(tmp_path: Path) -> None:
     given = EvaluatorInputs(tiny(), setup(Run(tmp_path / "arch.npy")), Engines(accelerator="cpu"), other)
     with pytest.raises(Mismatch, match="--supernet was made on 'synthetic'"):
         run_search(given, record_of(REFERENCE, tiny().space), None, told)
+
+
+class StoppedRun(Run):
+    """Is asked to stop when something is scored."""
+
+    def log(self, **fields: Any) -> None:
+        self.stopping = fields["event"] == "score"
+        super().log(**fields)
+
+
+def test_an_interrupted_search_leaves_its_best(tmp_path: Path) -> None:
+    supernet = checkpoint(tmp_path)
+    with pytest.raises(Interrupted) as caught:
+        learning(tmp_path, "random", supernet, run=StoppedRun(tmp_path / "arch.npy"))
+    best = Architecture.open(tmp_path / "arch.best.npy")
+    assert caught.value.why == f"the best so far is in {tmp_path / 'arch.best.npy'}"
+    assert best.header.summary["interrupted"] is True
+    assert 1 <= best.header.summary["evaluations"] <= 3
+    assert 0 <= best.header.summary["accuracy"] <= 1
+    learning(tmp_path, "random", supernet, run=Run(tmp_path / "arch.npy", resume=True))
+    assert not (tmp_path / "arch.best.npy").exists()

@@ -11,7 +11,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from nascli.artifacts.base import Artifact
-from nascli.commands.views import architecture, checkpoint, history, lookup_table, report, strategy_state, trained
+from nascli.commands.views import (
+    architecture,
+    checkpoint,
+    comparison,
+    history,
+    lookup_table,
+    report,
+    strategy_state,
+    trained,
+)
 from nascli.commands.views.common import View, clean, header_facts, header_table
 
 _KINDS = {
@@ -23,6 +32,7 @@ _KINDS = {
     "model": trained,
     "checkpoint": checkpoint,
     "report": report,
+    "comparison": comparison,
 }
 
 

@@ -17,8 +17,9 @@ BAR = 20
 def facts(artifact: History) -> dict[str, Any]:
     """All trials; rows count from 0.
 
-    "best": rows by accuracy, then loss. "front": rows that no other beats in both accuracy and the first metric's
-    cost, from the cheapest; empty without costs. "best_so_far": the highest accuracy up to each row.
+    "best": rows by accuracy, then loss. "front": what the strategy says is its front, its choice first; else rows that
+    no other beats in both accuracy and the first metric's cost, from the cheapest, empty without costs.
+    "best_so_far": the highest accuracy up to each row.
     """
     trials = artifact.payload
     rows = [
@@ -35,7 +36,8 @@ def facts(artifact: History) -> dict[str, Any]:
     scored = [i for i, row in enumerate(rows) if row["accuracy"] == row["accuracy"]]
     best = sorted(scored, key=lambda i: (-rows[i]["accuracy"], rows[i]["loss"]))
     metric = next(iter(trials.costs), None)
-    front = _front(rows, best, metric) if metric else []
+    known = artifact.header.summary.get("front")
+    front = known if known is not None else _front(rows, best, metric) if metric else []
     return {"trials": rows, "best": best[:BEST], "front": front, "best_so_far": list(_so_far(rows))}
 
 
@@ -64,7 +66,8 @@ def tables(facts: Mapping[str, Any]) -> Iterator[View]:
     yield "best so far", ["trials", "accuracy", ""], _growth(facts["best_so_far"])
     yield f"best {len(facts['best'])} of {len(trials)} architectures", columns, _rows(trials, facts["best"])
     if facts["front"]:
-        yield f"front: accuracy against {metrics[0]}", columns, _rows(trials, facts["front"])
+        told = "front" in facts["summary"]
+        yield "front" if told else f"front: accuracy against {metrics[0]}", columns, _rows(trials, facts["front"])
     failed: list[list[object]] = [[i + 1, compact(t["arch"]), t["error"]] for i, t in enumerate(trials) if t["error"]]
     if failed:
         yield f"{len(failed)} failed", ["trial", "architecture", "reason"], failed[:BEST]

@@ -1,0 +1,36 @@
+"""How a report of any task looks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nascli.artifacts.report import Evaluation, Report
+from nascli.commands.views import report
+
+
+def views(**values: Any) -> list[Any]:
+    return list(report.tables(report.facts(Report(Evaluation(values, {"latency_ms": 1.5})))))
+
+
+def test_numbers_are_rows_of_one_table() -> None:
+    ((title, columns, rows),) = views(images=3, sure={"share": 0.5}, confusions=[])
+    assert (title, columns) == ("evaluation on the test set", ["metric", "value"])
+    assert rows == [["images", "3"], ["sure.share", "0.5"], ["measured.latency_ms", "1.5"]]
+
+
+def test_a_list_of_mappings_is_a_table_of_its_own() -> None:
+    per_class = [{"class": "a", "iou": 0.25}, {"class": "b", "iou": None}]
+    _, (title, columns, rows) = views(images=3, per_class=per_class)
+    assert (title, columns) == ("per class", ["class", "iou"])
+    assert [row[:2] for row in rows] == [["a", "0.25"], ["b", rows[1][1]]]
+
+
+def test_mappings_with_other_keys_stay_rows() -> None:
+    ((_, _, rows),) = views(folds=[{"a": 1}, {"b": 2}])
+    assert rows[:2] == [["folds.0.a", "1"], ["folds.1.b", "2"]]
+
+
+def test_of_a_long_list_the_first_are_shown() -> None:
+    _, (title, _, rows) = views(per_class=[{"class": str(i)} for i in range(1000)])
+    assert title == "per class (the first 50 of 1,000)"
+    assert len(rows) == report.MOST_ROWS
