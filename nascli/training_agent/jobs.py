@@ -27,7 +27,7 @@ from nascli.training_agent.settings import Engines, Training
 from nascli.training_agent.teaching import Taught
 from nascli.training_strategy.base import Pass, TrainingStrategy, Update, Updates
 
-ONE_BUDGET_S = 5.0
+ONE_BUDGET_S = 1.0
 """Seconds for the latency of one network."""
 
 
