@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 T = TypeVar("T")
@@ -57,6 +58,8 @@ class _Counter(TorchFunctionMode):
         self.macs: int = 0
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in _SAME_SHAPE and args and args[0].is_meta:
+            return args[0]
         output = func(*args, **(kwargs or {}))
         if func in _RULES:
             self.macs += _RULES[func](*_tensors(args, kwargs or {}), output)
@@ -81,7 +84,9 @@ def _each_input(x: Tensor, weight: Tensor, output: Tensor) -> int:
     return x.numel() * prod(weight.shape[1:])
 
 
-_CONVOLUTIONS = (torch.conv1d, torch.conv2d, torch.conv3d, nn.functional.linear)
+_SAME_SHAPE = {F.batch_norm, F.relu, F.relu6, F.hardtanh, F.hardswish, F.hardsigmoid}
+"""Functions whose result has their input's shape; on the meta device torch takes a millisecond to find that out."""
+_CONVOLUTIONS = (torch.conv1d, torch.conv2d, torch.conv3d, F.linear)
 _TRANSPOSED = (torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)
 _RULES: dict[Any, Callable[[Tensor, Tensor, Tensor], int]] = {
     **dict.fromkeys(_CONVOLUTIONS, _each_output),
