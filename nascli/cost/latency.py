@@ -58,10 +58,9 @@ class Latency(SampledMeter):
     metric, unit = "latency_ms", "ms"
     _before: Callable[[], object] | None = None
 
-    @property
-    def threads(self) -> int:  # type: ignore[override]
-        """Of the runtime."""
-        return self.config.threads
+    def __init__(self, config: Any = None) -> None:
+        super().__init__(config)
+        self.threads = self.config.threads
 
     @cached_property
     def _runtime(self) -> Runtime:

@@ -15,6 +15,7 @@ from nascli.cost.meter import Meter
 from nascli.cost.model import Metric
 from nascli.cost.sampled_meter import SampledMeter
 from nascli.cost.validation import Networks, corrected, spread
+from nascli.errors import NascliError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -59,8 +60,8 @@ def _costs(meter: Meter, blocks: Blocks) -> list[int | float]:
         try:
             with torch.device("meta"):
                 return meter.measure_all(_built(blocks))
-        except (RuntimeError, NotImplementedError, TypeError, ValueError):
-            pass
+        except (NascliError, RuntimeError, TypeError, ValueError):
+            pass  # a block that needs values is measured with them, or fails for a reason of its own
     return meter.measure_all(_built(blocks))
 
 
@@ -71,17 +72,9 @@ def _built(blocks: Blocks) -> list[tuple[nn.Module, tuple[int, ...]]]:
 def _metric(meter: Meter, blocks: Blocks, costs: Any, **known: Any) -> Metric:
     base, factors = blocks.assembled(costs, meter.joins)
     notes = {**meter.notes(), **blocks.doubts, **known.pop("notes", {})}
-    base += known.pop("fixed", 0)
-    return Metric(
-        meter.metric,
-        meter.unit,
-        base,
-        factors,
-        meter.exact and not blocks.doubts,
-        notes=notes,
-        joins=meter.joins,
-        **known,
-    )
+    base = max(base + known.pop("fixed", 0), 0)
+    exact = meter.exact and not blocks.doubts
+    return Metric(meter.metric, meter.unit, base, factors, exact, notes=notes, joins=meter.joins, **known)
 
 
 def _sampled(meter: SampledMeter, blocks: Blocks, model: Callable[[Sequence[int]], nn.Module]) -> Metric:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import platform
 import time
@@ -69,7 +70,7 @@ class TorchRuntime(Runtime):
         config, device = self.config, torch.device(self.config.accelerator)
         dtype = DTYPES[config.precision]
         layout = torch.channels_last if config.layout == "channels_last" else torch.contiguous_format
-        ready = folded(module) if config.fold_bn else module
+        ready = folded(module) if config.fold_bn else copy.deepcopy(module)
         ready = ready.to(device=device, dtype=dtype)
         x = images(config.batch, shape).to(device=device, dtype=dtype)
         if x.ndim == 4:

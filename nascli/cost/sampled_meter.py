@@ -54,17 +54,12 @@ class SampledMeter(Meter):
             self.metric = f"{self.metric}@{self.config.device}"
         self._found: dict[str, Any] = {}
 
-    @property
-    def found(self) -> Mapping[str, Any]:
-        """What is known of the last samples: "rounds", "reliability", "half_difference", "load", "seconds"."""
-        return self._found
-
     @abstractmethod
     def sampler(self, module: nn.Module, shape: tuple[int, ...]) -> Sampler:
         """What samples `module`, in evaluation mode, on inputs of `shape` (C, H, W): called once a round."""
 
     def empty(self) -> Sampler | None:
-        """What samples nothing at all, if that costs something; its median is subtracted from each sample."""
+        """What samples nothing at all, if that costs something; its median is subtracted from each block."""
         return None
 
     def conditions(self) -> AbstractContextManager[Any]:
@@ -72,31 +67,31 @@ class SampledMeter(Meter):
         return nullcontext()
 
     def measure(self, module: nn.Module, shape: tuple[int, ...]) -> float:
-        """What one block costs by itself."""
-        return float(self.measure_all([(module, shape)])[0])
+        """What one module costs as a whole network: nothing is subtracted."""
+        return float(self.value(self.sample_all([], [(module, shape)]).samples)[0])
 
     def measure_all(self, blocks: Sequence[Item]) -> list[int | float]:
         """What each block costs: the statistic of its samples."""
         return [float(cost) for cost in self.value(self.sample_all(blocks, []).samples)]
 
     def sample_all(self, blocks: Sequence[Item], networks: Sequence[Item]) -> Rounds:
-        """Samples (rounds, blocks + networks), less what nothing costs; `notes` then tells of them."""
-        options, items = self.config, [*blocks, *networks]
+        """Samples (rounds, blocks + networks), those of blocks less what nothing costs; `notes` then tells of them."""
+        options, n = self.config, len(blocks)
         goal = Goal(options.rounds, options.min_reliability, options.tolerance, options.budget_s)
         with self.conditions():
-            samplers = [self.sampler(module.eval(), shape) for module, shape in items]
-            empty = self.empty()
+            samplers = [self.sampler(module.eval(), shape) for module, shape in (*blocks, *networks)]
+            empty = self.empty() if blocks else None
             every = samplers if empty is None else [*samplers, empty]
-            found = run_rounds(self.metric, every, slice(0, len(blocks)), goal, self.keeper, self.threads)
-        samples = found.samples
-        overhead = None if empty is None else float(np.median(samples[:, -1]))
-        if overhead is not None:
-            samples = np.maximum(samples[:, :-1] - overhead, 0.0)
-        judged = samples[:, : len(blocks)]
+            judged = slice(0, n or len(networks))
+            found = run_rounds(self.metric, every, judged, goal, self.keeper, self.threads)
+        samples, overhead = found.samples[:, : len(samplers)], None
+        if empty is not None:
+            overhead = float(np.median(found.samples[:, -1]))
+            samples = np.concatenate([np.maximum(samples[:, :n] - overhead, 0.0), samples[:, n:]], axis=1)
         self._found = {
             "rounds": len(samples),
-            "reliability": reliability(judged),
-            "half_difference": half_difference(judged),
+            "reliability": reliability(samples[:, judged]),
+            "half_difference": half_difference(samples[:, judged]),
             "overhead": overhead,
             **found.facts,
         }
