@@ -94,6 +94,18 @@ class Blocks:
     doubts: Mapping[str, str] = field(default_factory=dict)
     chained: bool = False
 
+    @cached_property
+    def without_values(self) -> list[tuple[nn.Module, tuple[int, ...]]]:
+        """The modules and their input shapes, on the meta device; kept, since several meters look at shapes alone."""
+        import torch
+
+        with torch.device("meta"):
+            return self.built()
+
+    def built(self) -> list[tuple[nn.Module, tuple[int, ...]]]:
+        """New modules and their input shapes."""
+        return [(block.build(), block.shape) for block in self.blocks]
+
     def assembled(self, costs: Sequence[int | float], joins: Joins = "sum") -> tuple[int | float, tuple[Factor, ...]]:
         """The base and the factors of a cost model, from what each block costs, in the order of `blocks`."""
         known, join = np.asarray(costs), np.add if joins == "sum" else np.maximum

@@ -59,14 +59,10 @@ def _costs(meter: Meter, blocks: Blocks) -> list[int | float]:
     if meter.shapes_only:
         try:
             with torch.device("meta"):
-                return meter.measure_all(_built(blocks))
+                return meter.measure_all(blocks.without_values)
         except (NascliError, RuntimeError, TypeError, ValueError):
             pass  # a block that needs values is measured with them, or fails for a reason of its own
-    return meter.measure_all(_built(blocks))
-
-
-def _built(blocks: Blocks) -> list[tuple[nn.Module, tuple[int, ...]]]:
-    return [(block.build(), block.shape) for block in blocks.blocks]
+    return meter.measure_all(blocks.built())
 
 
 def _metric(meter: Meter, blocks: Blocks, costs: Any, **known: Any) -> Metric:
@@ -78,7 +74,7 @@ def _metric(meter: Meter, blocks: Blocks, costs: Any, **known: Any) -> Metric:
 
 
 def _sampled(meter: SampledMeter, blocks: Blocks, model: Callable[[Sequence[int]], nn.Module]) -> Metric:
-    items = _built(blocks)
+    items = blocks.built()
     macs, rng = _metric(Macs(), blocks, np.asarray(_costs(Macs(), blocks))), np.random.default_rng(0)
     wanted = meter.config.networks
     archs = spread(macs, blocks, wanted, rng) if wanted else np.empty((0, len(blocks.space.sizes)), dtype=np.int64)

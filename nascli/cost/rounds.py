@@ -84,13 +84,13 @@ def run_rounds(
     """
     kept = keeper.restore(metric, len(samplers)) if keeper else None
     rows: list[Any] = [] if kept is None else list(kept)
-    load, begun, done = Load(), time.monotonic(), False
-    with out.progress(f"{metric}: rounds", max(goal.rounds, len(rows) + 1), len(rows)) as bar:
+    load, begun, spent, done = Load(), time.monotonic(), 0.0, False
+    with out.progress(f"{metric}: at most", round(goal.budget_s)) as bar:  # in seconds: nobody knows how many rounds
         while not done:
             rows.append(_round(samplers, np.random.default_rng(len(rows))))
-            samples, spent = np.array(rows), time.monotonic() - begun
+            samples, before, spent = np.array(rows), spent, time.monotonic() - begun
             done = goal.ends(samples[:, judged], spent)
-            bar.advance(_told(samples[:, judged]) if len(rows) % CHECK_EVERY == 0 else "")
+            bar.advance(_told(samples[:, judged]), round(spent) - round(before))
             if keeper:
                 keeper.keep(metric, samples)
     return Rounds(samples, {"seconds": round(spent, 1), "load": load.facts(threads)})
@@ -104,8 +104,10 @@ def _round(samplers: Sequence[Sampler], rng: np.random.Generator) -> list[float]
 
 
 def _told(samples: Array) -> str:
+    if len(samples) % CHECK_EVERY:
+        return ""
     found = reliability(samples)
-    return "" if found is None else f"reliability {found:.3f}"
+    return f"{len(samples)} rounds" + ("" if found is None else f", reliability {found:.3f}")
 
 
 def halves(samples: Array) -> tuple[Array, Array]:

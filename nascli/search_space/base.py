@@ -94,7 +94,9 @@ class SearchSpace(Component):
         from nascli.cost.measuring import measured
 
         with own_randomness():
-            found = [measured(meter, self.cost_blocks(meter.counts_modules), self.model) for meter in meters]
+            calls = self.cost_blocks()
+            modules = calls if calls.chained else self.cost_blocks(counts_modules=True)
+            found = [measured(m, modules if m.counts_modules else calls, self.model) for m in meters]
         return CostModel(self.space, {metric.name: metric for metric in found})
 
 
