@@ -123,6 +123,12 @@ def faces(session: nox.Session) -> None:
 
 
 @nox.session
+def latency(session: nox.Session) -> None:
+    """By hand, on an idle machine: latency tables against whole networks, and against themselves."""
+    python(session, "tests/campaigns/latency.py", *session.posargs, OMP_NUM_THREADS="1")
+
+
+@nox.session
 def scaffolds(session: nox.Session) -> None:
     """By hand: every kind scaffolded in an empty folder, its test, all stages with it, the lineage."""
     python(session, "tests/campaigns/scaffolds.py", *session.posargs)

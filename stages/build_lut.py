@@ -27,11 +27,14 @@ class BuildLutConfig(Config):
         "nascli build-lut --search-space nasbench_macro --set 'meters=[macs, latency_ms]' -o lut.h5",
     ],
 )
-def build_lut(config: BuildLutConfig, run: Run) -> LookupTable:
-    """Measure what each candidate block of a search space costs, and write the lookup table."""
-    from nascli.cost.table import to_table
+def build_lut(config: BuildLutConfig, run: Run, lut: LookupTable | None = None) -> LookupTable:
+    """Measure what each candidate block of a search space costs, and write the lookup table.
+
+    With --lut, its metrics come into the new table too: several devices in one file.
+    """
+    from nascli.cost.building import build
     from nascli.search_space.base import record_of
 
     space = config.search_space.build()
-    costs = space.lookup_table([meter.build() for meter in config.meters])
-    return LookupTable(to_table(costs), space=record_of(config.search_space, space.space))
+    record = record_of(config.search_space, space.space)
+    return build(space, [meter.build() for meter in config.meters], run, record, lut)

@@ -166,7 +166,7 @@ def parse_header(raw: bytes, where: str) -> Header:
 
 def provenance(extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Where and when: what may differ between two runs that give the same artifact."""
-    packages = ("torch", "torchvision", "numpy", "h5py", "fvcore", "pydantic")
+    packages = ("torch", "torchvision", "numpy", "h5py", "onnxruntime", "pydantic")
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": platform.node(),

@@ -12,7 +12,17 @@ from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.base import Artifact
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.commands.opening import Subject, artifact_files, open_any, open_subject
-from nascli.commands.views import architecture, as_json, check, difference, folder, lineage, space, tables_of
+from nascli.commands.views import (
+    architecture,
+    as_json,
+    check,
+    difference,
+    folder,
+    lineage,
+    space,
+    tables_of,
+    warnings_of,
+)
 from nascli.commands.views.common import View
 from nascli.component import Reference
 from nascli.config import closest
@@ -115,6 +125,9 @@ def _lineage(files: Sequence[Path]) -> None:
 def _show(subjects: Sequence[Subject]) -> None:
     pair = _pair(subjects)
     seen = [pair] if pair else [_look(subject) for subject in subjects]
+    for facts, _ in seen:
+        for sentence in warnings_of(facts):
+            out.warning(sentence)
     if out.mode == "json":
         _print_json([facts for facts, _ in seen])
         return

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nascli.artifacts.lookup_table import Joins
 from nascli.cost.model import Costs, Factor
 from nascli.space import Archs, Space
 
@@ -83,6 +84,7 @@ class Blocks:
         base: (k,) positions of the blocks of the fixed parts, repeated where they stand several times.
         parts: the searched blocks; together they cover every decision.
         doubts: why totals may differ from what decoded networks cost; empty where they do not.
+        chained: whether nothing but the next block needs what a block gives.
     """
 
     space: Space
@@ -90,17 +92,30 @@ class Blocks:
     base: Whole
     parts: tuple[Cells, ...]
     doubts: Mapping[str, str] = field(default_factory=dict)
+    chained: bool = False
 
-    def assembled(self, costs: Sequence[int | float]) -> tuple[int | float, tuple[Factor, ...]]:
+    @cached_property
+    def without_values(self) -> list[tuple[nn.Module, tuple[int, ...]]]:
+        """The modules and their input shapes, on the meta device; kept, since several meters look at shapes alone."""
+        import torch
+
+        with torch.device("meta"):
+            return self.built()
+
+    def built(self) -> list[tuple[nn.Module, tuple[int, ...]]]:
+        """New modules and their input shapes."""
+        return [(block.build(), block.shape) for block in self.blocks]
+
+    def assembled(self, costs: Sequence[int | float], joins: Joins = "sum") -> tuple[int | float, tuple[Factor, ...]]:
         """The base and the factors of a cost model, from what each block costs, in the order of `blocks`."""
-        known = np.asarray(costs)
-        factors = tuple(Factor(part.decisions, self._cells(part, known)) for part in self.parts)
-        return known[self.base].sum().item(), factors
+        known, join = np.asarray(costs), np.add if joins == "sum" else np.maximum
+        factors = tuple(Factor(part.decisions, self._cells(part, known, join)) for part in self.parts)
+        return join.reduce(known[self.base], initial=0).item(), factors
 
-    def _cells(self, part: Cells, known: Costs) -> Costs:
+    def _cells(self, part: Cells, known: Costs, join: np.ufunc) -> Costs:
         sizes = tuple(self.space.sizes[i] for i in part.decisions)
         values = np.zeros(prod(sizes), dtype=known.dtype)
-        np.add.at(values, part.cells, known[part.blocks])
+        join.at(values, part.cells, known[part.blocks])
         return values.reshape(sizes)
 
     def counts(self, archs: Archs) -> Whole:

@@ -1,87 +1,104 @@
-"""Latency of blocks on this machine's CPU, in plain torch."""
+"""Latency on this machine, by a deployment runtime (onnxruntime) or by torch."""
 
 from __future__ import annotations
 
-import logging
-import platform
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from nascli.cost.meter import Meter
+from nascli.cost.rounds import Rounds, Sampler
+from nascli.cost.sampled_meter import Item, SampledMeter
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from nascli.cost.runtimes import Runtime
 
-class Latency(Meter):
-    """Milliseconds of one forward, measured in interleaved rounds.
 
-    After a warm-up, each round times every block once, in random order, so that the load of a moment meets all
-    blocks alike; the median over the rounds is the cost. `reliability` in the notes is the rank correlation
-    between the medians of the odd and of the even rounds.
+class Latency(SampledMeter):
+    """Milliseconds of one forward.
+
+    Sums of blocks differ from whole networks, so some networks are measured in the same rounds: they fit a correction
+    and tell the error of the table. What a runtime needs to do nothing is subtracted from each block.
+
+    A sample is one forward after all others of the round: its weights are no longer in the fast caches, as those of a
+    block are not when a network comes to it. Blocks that run again and again are faster than they are in networks.
     """
 
-    class Config(Meter.Config):
-        """Conditions of the measurement."""
+    class Config(SampledMeter.Config):
+        """Conditions of the measurement, the same for blocks and whole networks."""
 
-        rounds: int = Field(15, ge=3, description="how often each block is timed")
-        warmup: int = Field(3, ge=1, description="forwards before the first round")
-        threads: int = Field(1, ge=1, description="threads of torch")
+        backend: Literal["torch", "onnxruntime"] = Field(
+            "torch",
+            description="what runs the blocks; onnxruntime, nearer to deployment, is an extra: nascli[onnx]",
+        )
+        accelerator: Literal["cpu", "cuda"] = Field("cpu", description="where; cuda with torch alone")
+        threads: int = Field(1, ge=1, description="threads of the runtime")
         batch: int = Field(1, ge=1, description="images a forward")
+        precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of weights and images")
+        layout: Literal["contiguous", "channels_last"] = Field("contiguous", description="of images in memory")
+        fold_bn: bool = Field(True, description="whether BatchNorm becomes part of the convolution before it")
+        compiled: bool = Field(False, description="whether torch compiles the blocks")
+        warmup: int = Field(3, ge=1, description="forwards before the first round")
+        warm: bool = Field(
+            False, description="whether the same forward runs just before; else everything else did, as in use"
+        )
+
+        @model_validator(mode="after")
+        def _possible(self) -> Latency.Config:
+            given = {name for name in _TORCH_ONLY if getattr(self, name) != type(self).model_fields[name].default}
+            if self.backend == "onnxruntime" and given:
+                raise ValueError(f"the backend onnxruntime has no {', '.join(sorted(given))}; take backend: torch")
+            return self
 
     config: Config
-    metric, unit, exact = "latency_ms", "ms", False
+    metric, unit = "latency_ms", "ms"
+    _before: Callable[[], object] | None = None
 
     def __init__(self, config: Any = None) -> None:
         super().__init__(config)
-        self._reliability: float | None = None
+        self.threads = self.config.threads
 
-    def measure(self, module: nn.Module, shape: tuple[int, ...]) -> float:
-        """Milliseconds of one forward of `batch` images of shape (C, H, W)."""
-        return float(self.measure_all([(module, shape)])[0])
+    @cached_property
+    def _runtime(self) -> Runtime:
+        from nascli.cost.runtimes import runtime
 
-    def measure_all(self, blocks: Sequence[tuple[nn.Module, tuple[int, ...]]]) -> list[int | float]:
-        """Milliseconds of each block."""
-        import torch
+        return runtime(self.config)
 
-        # torch's timer also knows C++ and says so when it finds no CUDA beside it; nothing here compiles anything
-        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
-        from torch.utils.benchmark import Timer
+    def sample_all(self, blocks: Sequence[Item], networks: Sequence[Item]) -> Rounds:
+        """Samples (rounds, blocks + networks); few blocks, which would stay in the caches, are driven out of them."""
+        from nascli.cost.timing import flush
 
-        with torch.inference_mode():
-            timers, drawn = [], torch.Generator().manual_seed(0)
-            for module, shape in blocks:
-                module.eval().to(memory_format=torch.contiguous_format)
-                names = {"module": module, "x": torch.rand(self.config.batch, *shape, generator=drawn)}
-                timers.append(Timer("module(x)", globals=names, num_threads=self.config.threads))
-                timers[-1].timeit(self.config.warmup)
-            rounds = [self._round(timers, np.random.default_rng(i)) for i in range(self.config.rounds)]
-        times = np.array(rounds)
-        self._reliability = _spearman(np.median(times[::2], axis=0), np.median(times[1::2], axis=0))
-        return [float(t) for t in np.median(times, axis=0)]
+        few = len(blocks) + len(networks) < FEW and self.config.accelerator == "cpu"
+        self._before = flush if few and not self.config.warm else None
+        return super().sample_all(blocks, networks)
 
-    def _round(self, timers: Sequence[Any], rng: np.random.Generator) -> list[float]:
-        times = [0.0] * len(timers)
-        for i in rng.permutation(len(timers)):
-            times[i] = 1e3 * timers[i].timeit(1).mean
-        return times
+    def conditions(self) -> AbstractContextManager[Any]:
+        """The runtime's threads, without gradients."""
+        ready: AbstractContextManager[Any] = self._runtime.ready()
+        return ready
+
+    def sampler(self, module: nn.Module, shape: tuple[int, ...]) -> Sampler:
+        """Milliseconds of one forward of `batch` images."""
+        from nascli.cost.timing import sampling
+
+        timed = self._runtime.timed(module, shape)
+        return sampling(timed, self.config.warmup, self.config.warm, self._before)
+
+    def empty(self) -> Sampler | None:
+        """Milliseconds that the runtime needs for no operation at all."""
+        from nascli.cost.timing import sampling
+
+        timed = self._runtime.empty()
+        return None if timed is None else sampling(timed, self.config.warmup, self.config.warm, self._before)
 
     def notes(self) -> Mapping[str, Any]:
-        """The conditions, and how far two halves of the rounds agree."""
-        conditions = {
-            **self.config.model_dump(),
-            "backend": "torch",
-            "layout": "contiguous",
-            "device": platform.processor() or "cpu",
-        }
-        return {**conditions, "statistic": "median", "reliability": self._reliability}
+        """The conditions with the device and the versions, and what is known of the samples."""
+        return {**super().notes(), **self._runtime.facts()}
 
 
-def _spearman(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any]) -> float | None:
-    if len(first) < 3:
-        return None
-    ranks = np.argsort(np.argsort(np.stack([first, second]), axis=1), axis=1)
-    return float(np.asarray(np.corrcoef(ranks))[0, 1])
+FEW = 20
+_TORCH_ONLY = ("accelerator", "precision", "layout", "compiled")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nascli.artifacts.lookup_table import Evidence, Joins
 from nascli.config import closest
 from nascli.errors import ArtifactError, UsageError
 from nascli.space import Archs, Space
@@ -58,6 +59,8 @@ class Metric:
         error: 95 % of held-out networks cost at most this share of the total more or less than the total says; None
             where the metric is exact or nobody measured it.
         notes: conditions of the measurement, plain JSON values.
+        evidence: the samples that the costs come from; None where nothing was sampled.
+        joins: "max" where a total is the largest of base and cells, not their sum.
     """
 
     name: str
@@ -67,6 +70,8 @@ class Metric:
     exact: bool
     error: float | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Evidence | None = None
+    joins: Joins = "sum"
 
     @property
     def is_integer(self) -> bool:
@@ -79,12 +84,13 @@ class Metric:
 
         The sum runs factor by factor, so a total does not depend on the other rows of a call.
         """
+        join = np.add if self.joins == "sum" else np.maximum
         total = np.full(len(archs), self.base, dtype=np.int64 if self.is_integer else np.float64)
         for start in range(0, len(archs), ROWS):
             columns = np.ascontiguousarray(archs[start : start + ROWS].T)
             part = total[start : start + ROWS]
             for factor in self.factors:
-                part += factor.cells(columns)
+                join(part, factor.cells(columns), out=part)
         return total
 
     def expected(self, probabilities: Sequence[Tensor]) -> Tensor:
@@ -97,12 +103,31 @@ class Metric:
         import torch
 
         like = probabilities[0]
+        if self.joins == "max":
+            return self._expected_maximum(probabilities)
         expected = torch.tensor(float(self.base), dtype=like.dtype, device=like.device)
         for factor in self.factors:
             part = torch.tensor(factor.values, dtype=like.dtype, device=like.device)
             for i in reversed(factor.decisions):
                 part = part @ probabilities[i]
             expected = expected + part
+        return expected
+
+    def _expected_maximum(self, probabilities: Sequence[Tensor]) -> Tensor:
+        """From the chance that all factors stay at or below each level; exact where they share no decision."""
+        import torch
+
+        like = probabilities[0]
+        cells = [torch.tensor(factor.values, dtype=like.dtype, device=like.device) for factor in self.factors]
+        base = torch.tensor([float(self.base)], dtype=like.dtype, device=like.device)
+        levels = torch.unique(torch.cat([base, *(cell.flatten() for cell in cells)]).clamp(min=float(base)))
+        below = torch.ones_like(levels)
+        for factor, cell in zip(self.factors, cells, strict=True):
+            part = (cell <= levels.reshape(-1, *[1] * cell.ndim)).to(like.dtype)
+            for i in reversed(factor.decisions):
+                part = part @ probabilities[i]
+            below = below * part
+        expected: Tensor = levels[0] + ((levels[1:] - levels[:-1]) * (1 - below[:-1])).sum()
         return expected
 
 
@@ -149,7 +174,7 @@ class CostModel:
         return CostModel(self.space, {**self.metrics, **other.metrics})
 
     def shares(self, name: str, arch: Archs) -> tuple[int | float, list[int | float]]:
-        """The base, and what each decision of an architecture (d,) adds; together they are its total.
+        """The base, and what each decision of an architecture (d,) adds; together they, or the largest, are its total.
 
         A factor over several decisions counts for the first of them.
         """

@@ -20,8 +20,8 @@ class Pair:
     @cached_property
     def grid(self) -> Grid:
         """The costs of both in bins."""
-        both = (self.first, self.second)
-        return Grid.joint([r.costs for r in both], [r.metric.base for r in both], [r.window for r in both])
+        costs, bases, windows = zip(*(restriction.counted for restriction in (self.first, self.second)), strict=True)
+        return Grid.joint(costs, bases, windows)
 
     def infeasible(self) -> Infeasible:
         """What to tell when no architecture meets both: how near the second comes under the first."""

@@ -16,6 +16,7 @@ class Params(Meter):
     metric = "params"
     unit = "1"
     exact = True
+    shapes_only = True
     counts_modules = True
 
     def measure(self, module: nn.Module, shape: tuple[int, ...]) -> int:

@@ -42,8 +42,21 @@ class Restriction:
         return Grid([self._binning])
 
     @cached_property
+    def counted(self) -> tuple[list[Costs], int | float, Window]:
+        """Costs that add up, a base and a window that say the same as this restriction.
+
+        Of a maximum, a state above the window counts for more than all groups together, one inside of it for 1.
+        """
+        if self.metric.joins == "sum":
+            return self.costs, self.metric.base, self.window
+        (lower, upper), most = self.window, len(self.costs) + 1
+        parts = [np.where(c > upper, most + 1, c >= lower).astype(np.int64) for c in self.costs]
+        base = most + 1 if self.metric.base > upper else int(self.metric.base >= lower)
+        return parts, base, (1, most)
+
+    @cached_property
     def _binning(self) -> Binning:
-        return bin_costs(self.costs, self.metric.base, self.window)
+        return bin_costs(*self.counted)
 
     def holds(self, archs: Archs) -> npt.NDArray[np.bool_]:
         """Whether the true total of each canonical architecture (n, d) lies inside the window, (n,)."""
@@ -113,7 +126,7 @@ class Restriction:
         binning = self._binning
         top = sum(int(offsets.max()) for offsets in binning.offsets)
         steps = [np.unique(offsets).tolist() for offsets in binning.offsets]
-        if not binning.exact or (top + 1) * sum(map(len, steps)) > MAX_REACH_BITS:
+        if self.metric.joins == "max" or not binning.exact or (top + 1) * sum(map(len, steps)) > MAX_REACH_BITS:
             return None
         reachable = 1  # bit k: some architecture is k bins above the first one
         for offsets in steps:

@@ -66,6 +66,7 @@ class StateSpace:
         """
         group_of = {i: g for g, group in enumerate(self.space.groups) for i in group.decisions}
         dtype = np.int64 if metric.is_integer else np.float64
+        join = np.add if metric.joins == "sum" else np.maximum
         costs: list[Costs] = [np.zeros(size, dtype=dtype) for size in self.sizes]
         for factor in metric.factors:
             groups = sorted({group_of[i] for i in factor.decisions})
@@ -75,7 +76,7 @@ class StateSpace:
                 raise UsageError(f"metric '{metric.name}' cannot be constrained: a cost depends on {labels}", why=why)
             group = self.space.groups[groups[0]]
             columns = [group.states[:, group.decisions.index(i)] for i in factor.decisions]
-            costs[groups[0]] += factor.values[tuple(columns)]
+            join(costs[groups[0]], factor.values[tuple(columns)], out=costs[groups[0]])
         return costs
 
     def scores(self, values: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[np.float64]]:

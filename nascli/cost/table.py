@@ -14,7 +14,8 @@ def to_table(costs: CostModel) -> Table:
 
 def _column(metric: Metric) -> Column:
     factors = tuple((factor.decisions, factor.values) for factor in metric.factors)
-    return Column(metric.unit, metric.base, factors, metric.exact, metric.error, metric.notes)
+    known = metric.exact, metric.error, metric.notes, metric.evidence, metric.joins
+    return Column(metric.unit, metric.base, factors, *known)
 
 
 def from_table(table: Table, space: Space) -> CostModel:
@@ -28,4 +29,5 @@ def from_table(table: Table, space: Space) -> CostModel:
 
 def _metric(name: str, column: Column) -> Metric:
     factors = tuple(Factor(decisions, values) for decisions, values in column.factors)
-    return Metric(name, column.unit, column.base, factors, column.exact, column.error, column.notes)
+    known = column.exact, column.error, column.notes, column.evidence, column.joins
+    return Metric(name, column.unit, column.base, factors, *known)

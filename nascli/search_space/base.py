@@ -94,8 +94,10 @@ class SearchSpace(Component):
         from nascli.cost.measuring import measured
 
         with own_randomness():
-            metrics = {meter.metric: measured(meter, self.cost_blocks(meter.counts_modules)) for meter in meters}
-        return CostModel(self.space, metrics)
+            calls = self.cost_blocks()
+            modules = calls if calls.chained else self.cost_blocks(counts_modules=True)
+            found = [measured(m, modules if m.counts_modules else calls, self.model) for m in meters]
+        return CostModel(self.space, {metric.name: metric for metric in found})
 
 
 def record_of(reference: Reference, space: Space) -> SpaceRecord:

@@ -236,7 +236,7 @@ class ChainSpace(SearchSpace):
             Cells(decisions, np.arange(len(cells)), where[np.asarray(cells)])
             for (decisions, _, cells), where in zip(layers, at[1:], strict=True)
         ]
-        return Blocks(self.space, tuple(map(self._cost_block, distinct.values())), at[0], tuple(parts))
+        return Blocks(self.space, tuple(map(self._cost_block, distinct.values())), at[0], tuple(parts), chained=True)
 
     def _cost_block(self, placed: Placed) -> CostBlock:
         block = replace(placed.block, op=identified(placed.block, self.folder).op)

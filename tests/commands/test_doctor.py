@@ -113,7 +113,7 @@ def test_torchvision_comes_from_where_torch_is_from(torch: str, command: str) ->
     ("text", "expected"),
     [
         ("torch>=2.11", ("torch", "2.11")),
-        ("fvcore", ("fvcore", "")),
+        ("torchvision", ("torchvision", "")),
         ("hypothesis>=6; extra == 'dev'", ("", "")),
         ("h5py<5,>=3.10", ("h5py", "3.10")),
     ],

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 
 from nascli.component import resolve
 from nascli.cost.latency import Latency
-from nascli.errors import ConfigError
+from nascli.errors import ConfigError, UsageError
 from nascli.search_space.tiny import Tiny
 
 torch.set_num_threads(1)
@@ -24,26 +26,26 @@ class Named(nn.Module):
         super().__init__()
         self.name, self.calls = name, calls
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Named:
+        return self
+
     def forward(self, x: Tensor) -> Tensor:
         self.calls.append(self.name)
         self.seen = tuple(x.shape), self.training, torch.is_grad_enabled(), torch.get_num_threads()
         return x
 
 
-def meter(**options: int) -> Latency:
-    return Latency(Latency.Config(**{"rounds": ROUNDS, "warmup": 1, **options}))
+def meter(**options: Any) -> Latency:
+    return Latency(Latency.Config(**{"rounds": ROUNDS, "warmup": 1, "budget_s": 1e-9, "networks": 0, **options}))
 
 
-def rounds_of(n_blocks: int) -> list[list[int]]:
+def rounds_of(n_blocks: int, **options: Any) -> list[list[int]]:
     """The order of the calls in each round."""
     calls: list[int] = []
     blocks = [(Named(name, calls), (1, 2, 2)) for name in range(n_blocks)]
-    meter().measure_all(blocks)
-    total = len(calls)
-    calls.clear()
-    meter(rounds=ROUNDS + 1).measure_all(blocks)
-    size = len(calls) - total
-    timed = calls[-size * (ROUNDS + 1) :]
+    meter(fold_bn=False, **options).measure_all(blocks)
+    timed = calls[n_blocks:]
+    size = len(timed) // ROUNDS
     return [timed[i : i + size] for i in range(0, len(timed), size)]
 
 
@@ -60,9 +62,9 @@ def test_each_round_times_every_block_equally_often() -> None:
 
 
 def test_a_block_is_done_with_before_the_next_one_of_a_round() -> None:
-    for order in rounds_of(4):
+    for order in rounds_of(4, warm=True):
         changes = sum(a != b for a, b in pairwise(order))
-        assert changes == 3
+        assert (len(order), changes) == (8, 3)
 
 
 def test_rounds_go_through_the_blocks_in_different_orders() -> None:
@@ -71,7 +73,7 @@ def test_rounds_go_through_the_blocks_in_different_orders() -> None:
 
 def test_blocks_run_in_evaluation_mode_without_gradients_on_batches_of_the_shape() -> None:
     block = Named(0, [])
-    meter(batch=3, threads=1).measure(block.train(), (2, 5, 4))
+    meter(batch=3, threads=1, fold_bn=False).measure(block.train(), (2, 5, 4))
     assert block.seen == ((3, 2, 5, 4), False, False, 1)
 
 
@@ -84,10 +86,13 @@ def test_notes_name_the_conditions() -> None:
     used = meter(batch=2)
     used.measure_all([(nn.Conv2d(1, 2 * k, 3), (1, 9, 9)) for k in range(1, 5)])
     notes = dict(used.notes())
-    assert -1 <= notes.pop("reliability") <= 1
-    assert notes.pop("device")
-    conditions = {"rounds": ROUNDS, "warmup": 1, "threads": 1, "batch": 2}
-    assert notes == {**conditions, "backend": "torch", "layout": "contiguous", "statistic": "median"}
+    assert -1 <= notes["reliability"] <= 1
+    assert notes["machine"]
+    assert notes["torch"] == torch.__version__
+    assert set(notes["load"]) == {"others", "waiting"}
+    expected = {"rounds": ROUNDS, "threads": 1, "batch": 2, "backend": "torch", "layout": "contiguous", "fold_bn": True}
+    assert {name: notes[name] for name in expected} == expected
+    assert (notes["compiled"], notes["precision"], notes["statistic"]) == (False, "fp32", "median")
 
 
 def test_two_blocks_have_no_rank_correlation() -> None:
@@ -104,7 +109,54 @@ def test_a_space_gets_a_latency_of_each_candidate() -> None:
     assert metric.notes["rounds"] == 3
 
 
-@pytest.mark.parametrize("options", [{"rounds": 2}, {"threads": 0}, {"batch": 0}, {"warmup": 0}])
-def test_senseless_conditions_are_refused(options: dict[str, int]) -> None:
+@pytest.mark.parametrize("options", [{"rounds": 2}, {"threads": 0}, {"batch": 0}, {"warmup": 0}, {"device": "a b"}])
+def test_senseless_conditions_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(options))):
         resolve("meter", {"use": "latency_ms", **options})
+
+
+def test_conditions_that_onnxruntime_does_not_have_are_refused() -> None:
+    with pytest.raises(ConfigError, match="onnxruntime has no layout, precision"):
+        resolve(
+            "meter", {"use": "latency_ms", "backend": "onnxruntime", "layout": "channels_last", "precision": "bf16"}
+        )
+
+
+def test_a_named_device_has_a_metric_of_its_own() -> None:
+    metric = Tiny(Tiny.Config(width=4)).lookup_table([meter(device="pixel3")])["latency_ms@pixel3"]
+    assert metric.unit == "ms"
+
+
+def test_few_blocks_are_driven_out_of_the_caches_before_each_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[int] = []
+    monkeypatch.setattr("nascli.cost.timing.flush", lambda: flushed.append(1))
+    meter().measure(nn.Identity(), (1, 2, 2))
+    assert len(flushed) == ROUNDS
+    meter(warm=True).measure(nn.Identity(), (1, 2, 2))
+    assert len(flushed) == ROUNDS
+
+
+def test_onnxruntime_measures_without_what_an_empty_session_costs() -> None:
+    used = meter(backend="onnxruntime", rounds=9)
+    nothing, something = used.measure_all([(nn.Identity(), (1, 1, 1)), (nn.Conv2d(8, 64, 5), (8, 32, 32))])
+    notes = used.notes()
+    assert 0 <= nothing < something
+    assert notes["overhead"] > 0
+    assert notes["onnxruntime"]
+
+
+def test_without_onnxruntime_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(UsageError, match="not installed") as caught:
+        meter(backend="onnxruntime").measure(nn.Identity(), (1, 2, 2))
+    assert "nascli[onnx]" in caught.value.hint
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
+def test_without_a_gpu_cuda_is_refused() -> None:
+    with pytest.raises(UsageError, match="no CUDA device"):
+        meter(accelerator="cuda").measure(nn.Identity(), (1, 2, 2))
+
+
+def test_blocks_in_half_precision_and_channels_last_are_measured() -> None:
+    assert meter(precision="bf16", layout="channels_last").measure(nn.Conv2d(3, 4, 3), (3, 8, 8)) > 0

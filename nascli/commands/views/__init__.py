@@ -51,3 +51,9 @@ def tables_of(facts: dict[str, Any]) -> Iterator[View]:
     """The tables that `tables` gives, from facts that are known already."""
     yield from _KINDS[facts["kind"]].tables(facts)
     yield header_table(facts)
+
+
+def warnings_of(facts: dict[str, Any]) -> Iterator[str]:
+    """What a person should know before using an artifact, from its facts."""
+    if facts.get("kind") == "lookup-table" and "metrics" in facts:
+        yield from lookup_table.warnings(facts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ def facts(artifact: LookupTable) -> dict[str, Any]:
 
 def _metric(metric: Metric, space: Space) -> dict[str, Any]:
     conditions = {"unit": metric.unit, "exact": metric.exact, "error": metric.error, "notes": dict(metric.notes)}
+    conditions["joins"] = metric.joins
     return {**conditions, "base": metric.base, **_span(metric, space), "cells": list(_cells(metric, space))}
 
 
@@ -67,7 +68,8 @@ def _span(metric: Metric, space: Space) -> dict[str, Any]:
     except UsageError:
         return {"smallest": None, "largest": None, "shares": {}}
     labels = ["+".join(space.decisions[i].label for i in group.decisions) for group in space.groups]
-    smallest, largest = (metric.base + sum(chosen) for chosen in ([c.min() for c in costs], [c.max() for c in costs]))
+    join = sum if metric.joins == "sum" else max
+    smallest, largest = (join([metric.base, *ends]) for ends in ([c.min() for c in costs], [c.max() for c in costs]))
     span = float(largest - smallest) or 1.0
     shares = {label: (cost.max() - cost.min()) / span for label, cost in zip(labels, costs, strict=True)}
     return {"smallest": smallest, "largest": largest, "shares": shares}
@@ -88,9 +90,40 @@ def tables(facts: Mapping[str, Any]) -> Iterator[View]:
         for name, m in metrics.items()
     ]
     yield "totals", ["metric", "unit", "smallest", "largest", "fixed part", "exact", "error [%]"], rows
-    notes: list[list[object]] = [[name, *note] for name, m in metrics.items() for note in flat(m["notes"])]
+    yield from (_held_out(name, m["notes"]) for name, m in metrics.items() if "held_out_table" in m["notes"])
+    notes: list[list[object]] = [
+        [name, *note] for name, m in metrics.items() for note in flat(m["notes"]) if not note[0].startswith("held_out_")
+    ]
     if notes:
         yield "conditions", ["metric", "condition", "value"], notes
+
+
+PREDICTORS = {"table": "table", "uncorrected": "sum of blocks", "macs": "fitted MACs", "constant": "a constant"}
+
+
+def _held_out(name: str, notes: Mapping[str, Any]) -> View:
+    """How well whole networks are predicted, beside trivial predictors and a second measurement of the same ones."""
+    rows: list[list[object]] = []
+    for predictor, words in PREDICTORS.items():
+        found = notes[f"held_out_{predictor}"]
+        errors = [percent(found[key], 1) for key in ("mape", "error95", "max")]
+        rows.append([words, *errors, found["spearman"], _between(found["spearman_interval"])])
+    rows.append(["measured again", percent(notes["floor"], 1), None, None, notes["ceiling"], ""])
+    n, least, most = (notes["held_out"][key] for key in ("networks", "from", "to"))
+    title = f"{name}: {n} held-out networks between {least:.4g} and {most:.4g}"
+    return title, ["predictor", "mean error [%]", "95 % [%]", "largest [%]", "Spearman", "95 % interval"], rows
+
+
+def _between(interval: Sequence[float] | None) -> str:
+    return f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
+
+
+def warnings(facts: Mapping[str, Any]) -> Iterator[str]:
+    """What speaks against trusting the table."""
+    from nascli.cost.building import doubts
+
+    for name, metric in facts["metrics"].items():
+        yield from doubts(name, metric["notes"])
 
 
 def _cell_table(metrics: Mapping[str, Any]) -> View:

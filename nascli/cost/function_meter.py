@@ -1,0 +1,51 @@
+"""A function as a meter: `measure(module, input) -> float`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from nascli.cost.rounds import Sampler
+from nascli.cost.sampled_meter import SampledMeter
+
+if TYPE_CHECKING:
+    from torch import nn
+
+UNITS = ("s", "ms", "us", "j", "mj", "uj", "w", "mb", "kb", "gb")
+"""What the end of a function's name says of its unit, as in `energy_mj`."""
+
+
+class FunctionMeter(SampledMeter):
+    """Calls a function of the user's once a round for each block, and for each whole network."""
+
+    class Config(SampledMeter.Config):
+        """How long to measure."""
+
+        batch: int = Field(1, ge=1, description="images in the input that the function gets")
+
+    config: Config
+    function: Callable[[Any, Any], float]
+
+    def sampler(self, module: nn.Module, shape: tuple[int, ...]) -> Sampler:
+        """The function on the module and an input (batch, *shape)."""
+        from nascli.cost.onnx_export import images
+
+        x, function = images(self.config.batch, shape), type(self).function
+        return lambda: float(function(module, x))
+
+
+@cache
+def wrap(function: Callable[..., float]) -> type[FunctionMeter]:
+    """The meter that a function is: its name is the metric, and the end of its name the unit."""
+    end = function.__name__.rpartition("_")[2].lower()
+    members = {
+        "function": staticmethod(function),
+        "metric": function.__name__.lower(),
+        "unit": end if end in UNITS else "1",
+        "__doc__": function.__doc__,
+        "__module__": function.__module__,
+    }
+    return type(function.__name__, (FunctionMeter,), members)

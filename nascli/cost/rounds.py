@@ -1,0 +1,138 @@
+"""Interleaved rounds: each samples everything once, in random order, so that the load of a moment meets all alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from nascli.console import out
+from nascli.cost.load import Load
+
+Array = npt.NDArray[np.float64]
+Sampler = Callable[[], float]
+
+CHECK_EVERY = 5
+
+
+class Keeper(Protocol):
+    """Where the samples of an unfinished measurement are kept."""
+
+    def restore(self, metric: str, columns: int) -> Array | None:
+        """The samples (rounds, columns) of an interrupted measurement, if there are any."""
+
+    def keep(self, metric: str, samples: Array) -> None:
+        """Called after each round."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """When rounds are enough.
+
+    Args:
+        rounds: at least so many.
+        reliability: rank correlation of the medians of odd and of even rounds to reach.
+        tolerance: their median relative difference to come below.
+        budget_s: seconds after which it ends in any case, once `rounds` are done.
+    """
+
+    rounds: int
+    reliability: float
+    tolerance: float
+    budget_s: float
+
+    def ends(self, samples: Array, spent_s: float) -> bool:
+        """Whether no further round is needed."""
+        enough = len(samples) >= self.rounds
+        return enough and (spent_s >= self.budget_s or (len(samples) % CHECK_EVERY == 0 and self.reached(samples)))
+
+    def reached(self, samples: Array) -> bool:
+        """Whether samples (rounds, n) are reliable enough."""
+        found = reliability(samples)
+        return (found is None or found >= self.reliability) and half_difference(samples) <= self.tolerance
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Samples (rounds, n), and what the machine did meanwhile."""
+
+    samples: Array
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def run_rounds(
+    metric: str,
+    samplers: Sequence[Sampler],
+    judged: slice,
+    goal: Goal,
+    keeper: Keeper | None = None,
+    threads: int = 1,
+) -> Rounds:
+    """Sample everything once a round until the goal is reached.
+
+    Args:
+        metric: what is measured, for people and for the keeper.
+        samplers: each gives one sample when it is called.
+        judged: those whose reliability the goal is about.
+        goal: when to end.
+        keeper: remembers the rounds.
+        threads: of the samplers.
+    """
+    kept = keeper.restore(metric, len(samplers)) if keeper else None
+    rows: list[Any] = [] if kept is None else list(kept)
+    load, begun, spent, done = Load(), time.monotonic(), 0.0, False
+    with out.progress(f"{metric}: at most", round(goal.budget_s)) as bar:  # in seconds: nobody knows how many rounds
+        while not done:
+            rows.append(_round(samplers, np.random.default_rng(len(rows))))
+            samples, before, spent = np.array(rows), spent, time.monotonic() - begun
+            done = goal.ends(samples[:, judged], spent)
+            bar.advance(_told(samples[:, judged]), round(spent) - round(before))
+            if keeper:
+                keeper.keep(metric, samples)
+    return Rounds(samples, {"seconds": round(spent, 1), "load": load.facts(threads)})
+
+
+def _round(samplers: Sequence[Sampler], rng: np.random.Generator) -> list[float]:
+    row = [0.0] * len(samplers)
+    for i in rng.permutation(len(samplers)):
+        row[i] = float(samplers[i]())
+    return row
+
+
+def _told(samples: Array) -> str:
+    if len(samples) % CHECK_EVERY:
+        return ""
+    found = reliability(samples)
+    return f"{len(samples)} rounds" + ("" if found is None else f", reliability {found:.3f}")
+
+
+def halves(samples: Array) -> tuple[Array, Array]:
+    """The medians (n,) of the odd and of the even rounds."""
+    return np.median(samples[::2], axis=0), np.median(samples[1::2], axis=0)
+
+
+def reliability(samples: Array) -> float | None:
+    """Rank correlation of the two halves; None for less than three columns, or where all are equal."""
+    return spearman(*halves(samples)) if len(samples) > 1 else None
+
+
+def half_difference(samples: Array) -> float:
+    """Median relative difference of the two halves."""
+    if len(samples) < 2:
+        return np.inf
+    first, second = halves(samples)
+    mean = (np.abs(first) + np.abs(second)) / 2
+    return float(np.median(np.divide(np.abs(first - second), mean, out=np.zeros_like(mean), where=mean > 0)))
+
+
+def spearman(first: Array, second: Array) -> float | None:
+    """Rank correlation, ties sharing their mean rank."""
+    from scipy.stats import rankdata
+
+    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return None
+    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
