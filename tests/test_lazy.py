@@ -23,7 +23,7 @@ EVERY = {
 TASK = {"--dataflow", "--training-agent", "--accelerator", "--precision"}
 TRAINS = TASK | {"--criterion", "--teacher", "--teacher-space", "--epochs", "--seed"}
 FLAGS = {
-    "build-lut": EVERY,
+    "build-lut": EVERY | {"--lut"},
     "train-supernet": EVERY | TRAINS | {"--training-strategy", "--lut", "--constraint", "--margin"},
     "search": EVERY
     | TASK

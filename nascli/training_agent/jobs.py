@@ -91,7 +91,7 @@ def _predicted(space: SearchSpace, lut: LookupTable, arch: Sequence[int]) -> dic
 def _latency(network: nn.Module, shape: tuple[int, ...], lut: LookupTable | None) -> Mapping[str, Any]:
     """Measured under the conditions of the table, where it has latencies."""
     notes = lut.metrics.get(Latency.metric, {}) if lut is not None else {}
-    fields = Latency.Config.model_fields.keys() - {"device"}
+    fields = Latency.Config.model_fields.keys() - {"device", "rounds"}
     conditions = {name: notes[name] for name in fields if name in notes} | {"budget_s": ONE_BUDGET_S}
     meter = Latency(Latency.Config(**conditions))
     try:

@@ -108,10 +108,10 @@ def test_an_evaluation_counts_what_the_table_predicts(tmp_path: Path) -> None:
 
 
 def test_latency_is_measured_under_the_conditions_of_the_table(tmp_path: Path) -> None:
-    costs = tiny().lookup_table([Latency(Latency.Config(rounds=3, warmup=1, batch=2))])
+    costs = tiny().lookup_table([Latency(Latency.Config(rounds=3, batch=2, budget_s=0.1, networks=0))])
     found = evaluated(tmp_path, lut=LookupTable(to_table(costs)).sealed())
     assert found.measured["latency_ms"] > 0
-    assert (found.measured["rounds"], found.measured["batch"]) == (3, 2)
+    assert (found.measured["rounds"] >= 30, found.measured["batch"]) == (True, 2)
     assert "latency_ms" not in found.report
 
 
