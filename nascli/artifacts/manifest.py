@@ -11,7 +11,6 @@ from nascli import __version__
 from nascli.artifacts.header import SpaceRecord
 from nascli.errors import ArtifactError
 
-FORMAT = "nascli.blocks/1"
 NAME = "manifest.json"
 
 
@@ -64,7 +63,7 @@ class NetworkEntry(_Part):
 class Manifest(_Part):
     """The distinct blocks of a search space."""
 
-    format: Literal["nascli.blocks/1"] = Field(default=FORMAT, description="always this")
+    format: Literal["nascli.blocks/1"] = Field(default="nascli.blocks/1", description="always this")
     nascli_version: str = Field(default=__version__, description="the nascli that wrote it")
     space: SpaceRecord = Field(description="the search space, with its fingerprint")
     batch: int = Field(ge=1, description="images a forward, fixed in the models")
@@ -91,4 +90,6 @@ class Manifest(_Part):
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"])) or "JSON"
             hint = f"make one: nascli export-blocks --search-space NAME -o FOLDER; it is FOLDER/{NAME}"
-            raise ArtifactError(f"{path} is no manifest of blocks", why=f"{place}: {first['msg']}"[:200], hint=hint) from None
+            raise ArtifactError(
+                f"{path} is no manifest of blocks", why=f"{place}: {first['msg']}"[:200], hint=hint
+            ) from None

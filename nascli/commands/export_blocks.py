@@ -27,7 +27,10 @@ def export_blocks(  # noqa: PLR0913, PLR0917 (options of a command)
     networks: Annotated[
         int,
         typer.Option(
-            "--networks", metavar="N", min=0, help="Whole networks to measure as well: they correct and judge the table."
+            "--networks",
+            metavar="N",
+            min=0,
+            help="Whole networks to measure as well: they correct and judge the table.",
         ),
     ] = 0,
     fold_bn: Annotated[

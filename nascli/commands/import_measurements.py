@@ -54,10 +54,13 @@ def import_measurements(  # noqa: PLR0913, PLR0917 (options of a command)
     assign: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key.")] = None,
     manifest: Annotated[
         Path | None,
-        typer.Option("--manifest", metavar="PATH", help="That of export-blocks; without it, the one beside FILE if any."),
+        typer.Option(
+            "--manifest", metavar="PATH", help="That of export-blocks; without it, the one beside FILE if any."
+        ),
     ] = None,
     lut: Annotated[
-        Path | None, typer.Option("--lut", metavar="PATH", help="A lookup table whose metrics come into the new one too.")
+        Path | None,
+        typer.Option("--lut", metavar="PATH", help="A lookup table whose metrics come into the new one too."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing table.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -101,7 +104,11 @@ def _check(path: Path, metric: str, device: str | None, force: bool) -> None:
 
 
 def _made(
-    given: Given, path: Path, named: tuple[str | None, Path | None, Sequence[str]], manifest: Path | None, lut: Path | None
+    given: Given,
+    path: Path,
+    named: tuple[str | None, Path | None, Sequence[str]],
+    manifest: Path | None,
+    lut: Path | None,
 ) -> LookupTable:
     from nascli.artifacts.lookup_table import LookupTable
     from nascli.commands.naming import named_space

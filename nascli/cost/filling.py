@@ -63,5 +63,9 @@ def _nearest(costs: Array, blocks: Blocks, macs: Array) -> Array:
     if not len(there):
         raise UsageError("no block was measured, so there is none to fill the others from")
     sizes, names = np.log1p(macs), [block.name for block in blocks.blocks]
-    picks = [min(there, key=lambda j: (names[j] != name, abs(sizes[j] - size))) for name, size in zip(names, sizes)]  # noqa: B023
+
+    def nearest(i: int) -> int:
+        return int(min(there, key=lambda j: (names[j] != names[i], abs(sizes[j] - sizes[i]))))
+
+    picks = [nearest(i) for i in range(len(names))]
     return np.asarray(costs[picks])

@@ -14,7 +14,7 @@ from nascli.cost.filling import FILLS, Fill, filled
 from nascli.cost.macs import Macs
 from nascli.cost.measurements import SHOWN, Measurements
 from nascli.cost.measuring import LEAST, costs_of
-from nascli.cost.model import Costs, Metric
+from nascli.cost.model import Metric
 from nascli.cost.rounds import Array
 from nascli.cost.validation import Networks, corrected
 from nascli.errors import UsageError
@@ -75,9 +75,7 @@ def _joins(name: str) -> Joins:
     return joins
 
 
-def _metric(
-    name: str, unit: str, blocks: Blocks, costs: Costs, joins: Joins, fixed: float = 0.0, **known: Any
-) -> Metric:
+def _metric(name: str, unit: str, blocks: Blocks, costs: Any, joins: Joins, fixed: float = 0.0, **known: Any) -> Metric:
     base, factors = blocks.assembled(costs, joins)
     return Metric(name, unit, max(base + fixed, 0.0), factors, exact=False, joins=joins, **known)
 

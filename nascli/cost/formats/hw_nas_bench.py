@@ -82,7 +82,9 @@ def _table(found: Any, name: str, path: Path) -> Mapping[str, Any]:
         hint = 'a pickle of HW-NAS-Bench, or JSON: {"pixel3_latency": {"ConvBlock_…": 1.5}}'
         raise ArtifactError(f"{path} holds no operator tables", hint=hint)
     if name not in known:
-        raise UsageError(f"{path} has no table '{name}'{closest(name, known)}", why=f"it has {', '.join(sorted(known))}")
+        raise UsageError(
+            f"{path} has no table '{name}'{closest(name, known)}", why=f"it has {', '.join(sorted(known))}"
+        )
     return known[name]
 
 
@@ -94,7 +96,15 @@ def _loaded(path: Path) -> Any:
         return json.loads(file_text(path))
     except OSError as error:
         raise ArtifactError(f"cannot read {path}", why=error.strerror or str(error)) from None
-    except (ValueError, RecursionError, pickle.UnpicklingError, EOFError, TypeError, AttributeError, IndexError) as error:
+    except (
+        ValueError,
+        RecursionError,
+        pickle.UnpicklingError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        IndexError,
+    ) as error:
         raise ArtifactError(f"{path} cannot be read", why=f"{type(error).__name__}: {error}"[:200]) from None
 
 

@@ -78,4 +78,6 @@ def _parsed(line: str, where: str) -> tuple[Key, object, object]:
         return (str(record["op_name"]), shape), record["op_dtype"], record["op_latency"]
     except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError) as error:
         hint = "{'op_name': 'k3_e3', 'op_data_shape': (28, 28, 32, 64, 2), 'op_dtype': 'float', 'op_latency': 310.5}"
-        raise ArtifactError(f"{where} is no entry of a lut.txt", why=f"{type(error).__name__}: {error}"[:200], hint=hint) from None
+        raise ArtifactError(
+            f"{where} is no entry of a lut.txt", why=f"{type(error).__name__}: {error}"[:200], hint=hint
+        ) from None

@@ -7,6 +7,7 @@ sizes as height x width x channels and the mean in ms. An identity has no entry;
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +25,33 @@ Entries = Mapping[str, tuple[str, str]]
 
 
 def read(path: Path, blocks: Blocks, wanted: Wanted) -> list[Row]:
-    """The rows of the blocks that the table knows; identities cost 0.
+    """The rows of the blocks that the table knows; identities cost 0, and a pooling that is part of the classifier.
 
     Raises:
         ArtifactError: no YAML, or no table of this form.
     """
-    entries = _entries(path)
-    unit = wanted.unit or UNIT
-    rows = []
-    for block in blocks.blocks:
-        found = operator(block)
-        if found is not None and found.is_identity:
-            rows.append(Row("an identity", 0.0, unit, block.id))
-        elif found is not None and (named := next((name for name in keys(found) if name in entries), None)):
-            rows.append(Row(*entries[named], unit, block.id))
-    return rows
+    entries, unit = _entries(path), wanted.unit or UNIT
+    operators = {block.id: found for block in blocks.blocks if (found := operator(block))}
+    rows = {}
+    for name, of in operators.items():
+        if (key := next((key for key in keys(of) if key in entries), None)) is not None:
+            rows[name] = Row(*entries[key], unit, name)
+        elif of.is_identity:
+            rows[name] = Row("an identity", 0.0, unit, name)
+    return list((rows | _pooled(operators, entries, unit, rows)).values())
+
+
+def _pooled(operators: Mapping[str, Operator], entries: Entries, unit: str, rows: Mapping[str, Row]) -> dict[str, Row]:
+    """The classifiers whose entry begins with the map that is pooled, as those of ProxylessNAS do."""
+    found = {}
+    pools = {name: of for name, of in operators.items() if of.kind == "pool" and name not in rows}
+    for name, of in operators.items():
+        for pool, before in pools.items():
+            whole = replace(of, input=before.input)
+            key = next((key for key in keys(whole) if key in entries), None)
+            if of.kind == "linear" and name not in rows and of.input == before.output and key is not None:
+                found |= {name: Row(*entries[key], unit, name), pool: Row("in the classifier", 0.0, unit, pool)}
+    return found
 
 
 def keys(of: Operator) -> Iterator[str]:

@@ -48,7 +48,7 @@ def _csv(path: Path, text: str) -> Iterator[Row]:
             if any(cells.values()):
                 yield _row(where, {key: cell or None for key, cell in cells.items()})
     except csv.Error as error:
-        raise ArtifactError(f"{path}: line {lines.line_num}: {error}", hint=_HINT) from None
+        raise ArtifactError(f"{path}: line {lines.reader.line_num}: {error}", hint=_HINT) from None
 
 
 def _row(where: str, cells: Mapping[str, Any]) -> Row:
