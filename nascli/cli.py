@@ -29,6 +29,7 @@ Exit codes: 0 done, 1 a bug, 2 usage or configuration, 3 an artifact is missing,
 """
 
 COMMANDS = {  # name → panel of the help page, function
+    "export": ("Pipeline", "nascli.commands.export:export"),
     "compare": ("Pipeline", "nascli.commands.compare:compare"),
     "init": ("Components", "nascli.commands.init:init"),
     "scaffold": ("Components", "nascli.commands.scaffold:scaffold_component"),

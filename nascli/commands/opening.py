@@ -9,6 +9,7 @@ from nascli.artifacts.architecture import Architecture, is_answer
 from nascli.artifacts.base import FORMATS, Artifact, read_header
 from nascli.artifacts.checkpoint import Checkpoint
 from nascli.artifacts.comparison import Comparison
+from nascli.artifacts.export import Export
 from nascli.artifacts.history import History
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.artifacts.model import Model
@@ -31,6 +32,7 @@ KINDS: dict[str, type[Artifact[Any]]] = {
         Report,
         Checkpoint,
         Comparison,
+        Export,
     )
 }
 
