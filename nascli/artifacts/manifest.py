@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,6 +75,21 @@ class Manifest(_Part):
     def text(self) -> str:
         """As JSON."""
         return self.model_dump_json(indent=1) + "\n"
+
+    @classmethod
+    def beside(cls, file: Path) -> Manifest | None:
+        """That in the folder of a file; None where there is none, or something else of that name.
+
+        Raises:
+            ArtifactError: a manifest of blocks that cannot be read.
+        """
+        path = file.with_name(NAME)
+        try:
+            found = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return None
+        ours = isinstance(found, dict) and str(found.get("format")).startswith("nascli.blocks/")
+        return cls.read(path) if ours else None
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
