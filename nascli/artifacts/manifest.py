@@ -70,6 +70,11 @@ class Manifest(_Part):
     batch: int = Field(ge=1, description="images a forward, fixed in the models")
     fold_bn: bool = Field(description="whether BatchNorm is part of the convolution before it")
     blocks: tuple[BlockEntry, ...] = Field(description="each distinct block once")
+    empty: ModelFile | None = Field(
+        default=None,
+        description="a model that does nothing, from (1, 1, 1, 1): what the runtime takes by itself, to be subtracted "
+        "from each block, not from networks; null where no model was written",
+    )
     networks: tuple[NetworkEntry, ...] = Field(default=(), description="whole networks over the whole range of costs")
 
     def text(self) -> str:

@@ -67,6 +67,14 @@ def test_whole_networks_compute_what_the_search_space_builds(folder: Path) -> No
     assert totals.tolist() == [9, 9, 9]
 
 
+def test_a_model_that_does_nothing_tells_what_the_runtime_takes(folder: Path) -> None:
+    entry = Manifest.read(folder / "manifest.json").empty
+    assert entry is not None
+    session = onnxruntime.InferenceSession(folder / entry.file, providers=["CPUExecutionProvider"])
+    x = np.full((1, 1, 1, 1), 3.0, dtype=np.float32)
+    assert session.run(["y"], {"x": x})[0] == x
+
+
 def test_the_csv_has_a_line_for_each_of_them_to_fill_in(folder: Path) -> None:
     with (folder / "measurements.csv").open(newline="") as stream:
         lines = list(csv.DictReader(stream))
