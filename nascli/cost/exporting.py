@@ -55,9 +55,12 @@ def export(folder: Path, blocks: Blocks, model: Model, record: SpaceRecord, opti
         record: of the search space.
 
     Raises:
-        UsageError: onnx is not installed.
+        UsageError: onnx is not installed, or the folder has something in it, such as measurements.
         RunFailed: a block cannot be exported, or the folder cannot be written.
     """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        what = "a folder with something in it" if folder.is_dir() else "a file"
+        raise UsageError(f"-o {folder} is {what}", hint="choose another -o, or remove it")
     if options.onnx:
         require_onnx()
     archs = _networks(blocks, options.networks, model)
