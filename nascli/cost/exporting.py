@@ -144,9 +144,11 @@ class _Writer:
         """What does nothing."""
         if not self.options.onnx:
             return None
-        from nascli.cost.onnx_export import empty
+        from torch import nn
 
-        return self._written("empty.onnx", empty())
+        from nascli.cost.onnx_export import to_onnx
+
+        return self._written("empty.onnx", to_onnx(nn.Identity(), (1, 1, 1)))
 
     def _model(self, name: str, build: Callable[[], nn.Module], shape: tuple[int, ...]) -> ModelFile | None:
         self.bar.advance()

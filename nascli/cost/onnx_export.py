@@ -40,11 +40,6 @@ def to_onnx(module: nn.Module, shape: tuple[int, ...], batch: int = 1, fold_bn: 
         raise RunFailed(f"cannot export {type(module).__name__} {shape} to ONNX", why=why) from error
 
 
-def empty() -> bytes:
-    """A model from (1, 1, 1, 1) that does nothing: what a runtime needs by itself."""
-    return to_onnx(nn.Identity(), (1, 1, 1))
-
-
 def images(batch: int, shape: tuple[int, ...]) -> Tensor:
     """Always the same random inputs (batch, *shape), in [0, 1)."""
     return torch.rand(batch, *shape, generator=torch.Generator().manual_seed(0))

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from nascli.cost.folding import folded
-from nascli.cost.onnx_export import empty, images, to_onnx
+from nascli.cost.onnx_export import images, to_onnx
 from nascli.cost.timing import Timed
 from nascli.errors import UsageError
 
@@ -127,7 +127,7 @@ class OnnxRuntime(Runtime):
 
     def empty(self) -> Timed | None:
         """A session with one tensor and no operation."""
-        return self._timed(empty(), (1, 1, 1), batch=1)
+        return self._timed(to_onnx(nn.Identity(), (1, 1, 1), 1), (1, 1, 1), batch=1)
 
     def _timed(self, model: bytes, shape: tuple[int, ...], batch: int | None = None) -> Timed:
         options = self._ort.SessionOptions()
