@@ -77,6 +77,6 @@ def open_subject(text: str) -> Subject:
 
 
 def artifact_files(folder: Path) -> list[Path]:
-    """The files of a folder and the checkpoints of its unfinished runs that end as artifacts do; no manifest."""
+    """The files of a folder, and the checkpoints of its unfinished runs, that end as artifacts; no list of blocks."""
     found = [*folder.iterdir(), *folder.glob("*.run/last.*")]
     return sorted(p for p in found if p.suffix in FORMATS and p.is_file() and p.name[0] != "." and p.name != MANIFEST)

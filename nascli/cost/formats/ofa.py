@@ -32,7 +32,7 @@ def read(path: Path, blocks: Blocks, wanted: Wanted) -> list[Row]:
     """
     entries, unit = _entries(path), wanted.unit or UNIT
     operators = {block.id: found for block in blocks.blocks if (found := operator(block))}
-    rows = {}
+    rows: dict[str, Row] = {}
     for name, of in operators.items():
         if (key := next((key for key in keys(of) if key in entries), None)) is not None:
             rows[name] = Row(*entries[key], unit, name)
