@@ -33,7 +33,7 @@ class Axis:
     def __init__(self, values: Sequence[float], first: float, last: float) -> None:
         low, high = min(values), max(values)
         room = (high - low or 1) * 0.05
-        self.low, self.high, self.first, self.last = low - room, high + room, first, last
+        self.low, self.high, self.first, self.last = low - 2 * room, high + room, first, last
 
     def __call__(self, value: float) -> float:
         share = (value - self.low) / (self.high - self.low)
@@ -46,11 +46,10 @@ class Axis:
         return [i * step for i in range(int(self.low / step) + 1, int(self.high / step) + 1)]
 
 
-def text(x: float, y: float, words: str, *, anchor: str = "start", dim: bool = False, **more: Any) -> str:
+def text(x: float, y: float, words: str, *, anchor: str = "start", dim: bool = False, colour: str = INK) -> str:
     """One line of text."""
-    style = ' class="dim"' if dim else ""
-    other = "".join(f' {key}="{value}"' for key, value in more.items())
-    return f'<text x="{x}" y="{y}" text-anchor="{anchor}"{style}{other}>{escape(words)}</text>'
+    style = 'class="dim"' if dim else f'style="fill: {colour}"'
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}" {style}>{escape(words)}</text>'
 
 
 def files(run: dict[str, Any]) -> Iterator[str]:
@@ -59,17 +58,17 @@ def files(run: dict[str, Any]) -> Iterator[str]:
     metric = next(iter(arch["costs"]))
     cells = len(run["lut.h5"]["metrics"][metric]["cells"])
     boxes = [
-        ("build-lut", "lut.h5", f"{cells} costs of blocks"),
+        ("build-lut", "lut.h5", f"what {cells} blocks cost"),
         ("train-supernet", "supernet.pt", f"{show(int(arch['of']))} networks in one"),
         ("search", "arch.npy", f"best of {arch['evaluations']} tried"),
         ("retrain", "model.pt", f"{show(arch['costs'][metric])} {metric}"),
-        ("evaluate", "report.json", f"{report['top1']:.1%} of the test"),
+        ("evaluate", "report.json", f"test images: {report['top1']:.1%}"),
     ]
     for i, (stage, name, told) in enumerate(boxes):
         x, width = 20 + 175 * i, 160
         yield text(x + width / 2, 38, f"nascli {stage}", anchor="middle", dim=True)
         yield f'<rect x="{x}" y="50" width="{width}" height="56" rx="8" fill="#f3f4f6" stroke="#9ca3af"/>'
-        yield text(x + width / 2, 73, name, anchor="middle", **{"font-weight": "600"})
+        yield text(x + width / 2, 73, name, anchor="middle")
         yield text(x + width / 2, 94, told, anchor="middle", dim=True)
         if i:
             yield f'<path d="M{x - 14} 78h10m-5 -4l5 4l-5 4" fill="none" stroke="{DIM}"/>'
@@ -85,19 +84,19 @@ def tried(run: dict[str, Any]) -> Iterator[str]:
     y = Axis([row["accuracy"] for row in rows if not row["error"]], BOTTOM, TOP)
     yield from axes(x, y, metric)
     yield f'<path d="M{x(bound)} {TOP}V{BOTTOM}" stroke="{BOUND}" stroke-width="2" stroke-dasharray="6 4"/>'
-    yield text(x(bound) - 8, TOP + 14, history["summary"]["constraints"][0], anchor="end", fill=BOUND)
+    yield text(x(bound) - 8, BOTTOM - 10, history["summary"]["constraints"][0], anchor="end", colour=BOUND)
     for i, row in enumerate(rows):
         if not row["error"]:
             colour = "rgb({},{},{})".format(
                 *(round(a + (b - a) * i / len(rows)) for a, b in zip(EARLY, LATE, strict=True))
             )
             yield f'<circle cx="{x(row["costs"][metric])}" cy="{y(row["accuracy"])}" r="4.5" fill="{colour}"/>'
-    front = " ".join(f"{x(rows[i]['costs'][metric])},{y(rows[i]['accuracy'])}" for i in history["front"])
-    yield f'<polyline points="{front}" fill="none" stroke="{CHOSEN}" stroke-width="1.2"/>'
+    front = "".join(f"H{x(rows[i]['costs'][metric])}V{y(rows[i]['accuracy'])}" for i in history["front"])
+    yield f'<path d="M{LEFT} {BOTTOM}{front}" fill="none" stroke="{CHOSEN}" stroke-width="1.2"/>'
     best = rows[history["best"][0]]
     at = x(best["costs"][metric]), y(best["accuracy"])
     yield f'<circle cx="{at[0]}" cy="{at[1]}" r="8" fill="none" stroke="{CHOSEN}" stroke-width="2.5"/>'
-    yield text(at[0] - 14, at[1] - 8, "arch.npy", anchor="end", fill=CHOSEN)
+    yield text(at[0] - 10, at[1] - 12, "arch.npy", anchor="end", colour=CHOSEN)
 
 
 def axes(x: Axis, y: Axis, metric: str) -> Iterator[str]:

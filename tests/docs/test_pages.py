@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.docs.snippets import FENCE
 
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
@@ -17,7 +18,8 @@ INDEX = DOCS / "README.md"
 
 def links(page: Path) -> list[str]:
     """Where the page points to, but for the web."""
-    found = [first or second for first, second in LINK.findall(page.read_text(encoding="utf-8"))]
+    prose = FENCE.sub("", page.read_text(encoding="utf-8"))
+    found = [first or second for first, second in LINK.findall(prose)]
     return [link for link in found if not link.startswith(("http://", "https://"))]
 
 
