@@ -128,6 +128,8 @@ def parse(command: str) -> None:
     if name == "nascli":
         group: Any = typer.main.get_command(build_app())
         group.commands[words[0]].make_context(words[0], words[1:])
+    elif name == "python":
+        look_up_script(words)
     else:
         assert name in LOOKED_UP, f"nobody knows how to check: {command}"
         LOOKED_UP[name](words)
@@ -193,6 +195,11 @@ def look_up_example(words: list[str]) -> None:
     script = ROOT / words[0]
     assert script.exists()
     assert f'"{script.stem}"' in (ROOT / "noxfile.py").read_text(), f"nox does not run {words[0]}"
+
+
+def look_up_script(words: list[str]) -> None:
+    """A script of the examples."""
+    assert (ROOT / "examples" / Path(words[0]).name).exists()
 
 
 def look_up_environment(words: list[str]) -> None:
