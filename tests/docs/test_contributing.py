@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 ROW = re.compile(r"^\| `(\w+)` \| (.+) \| (.+) \|$", re.MULTILINE)
 ROOMS = ROW.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
 CONTRACTS: Any = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-LAYERS = [layer.split(" | ") for layer in CONTRACTS[0]["layers"]]
+LAYERS = [re.split(r" [|:] ", layer) for layer in CONTRACTS[0]["layers"]]
 
 
 def test_the_rooms_are_the_layers_in_their_order() -> None:

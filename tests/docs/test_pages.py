@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nascli.component import installed
 from tests.conftest import ROOT
 from tests.docs.snippets import FENCE
 
@@ -51,3 +52,11 @@ def test_the_index_names_every_page() -> None:
 
 def test_the_readme_leads_to_the_index() -> None:
     assert "docs/README.md" in links(ROOT / "README.md")
+
+
+def test_the_readme_names_every_component_of_its_kinds() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## What there is")[2]
+    rows = {kind.replace(" ", "_"): row for kind, row in re.findall(r"^\| ([a-z ]+) \| (.+) \|$", text, re.MULTILINE)}
+    kinds = rows.keys() - {"kind"}
+    assert len(kinds) >= 8
+    assert [(kind, name) for kind in kinds for name in installed(kind) if f"`{name}`" not in rows[kind]] == []
