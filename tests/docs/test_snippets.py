@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.docs.snippets import LANGUAGES, Page, snippets
+from tests.docs.snippets import LANGUAGES, Page, Snippet, snippets
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = ("cli.md", "yaml.md", "artifacts.md")  # made from the code, with tests of their own
@@ -52,3 +52,24 @@ def test_every_fence_says_in_which_language_it_is(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_few_snippets_are_too_long_to_run(page: Path) -> None:
     assert len([s.where for s in snippets(page) if s.mark == "long"]) <= FEW
+
+
+@pytest.mark.parametrize(
+    ("language", "mark", "text"),
+    [
+        ("bash", "", "nascli inspect nothing.pt"),
+        ("bash", "", "false"),
+        ("bash", "", "bash examples/nothing.sh"),
+        ("bash", "", ".venv/bin/nox -s nothing"),
+        ("bash", "", ".venv/bin/pip install -e '.[nothing]'"),
+        ("bash", "long", "nascli search --nothing -o arch.npy"),
+        ("bash", "slow", "true"),
+        ("python", "", "assert False"),
+        ("python", "", "# examples/my_model.py, in part\nclass Nothing:"),
+        ("yaml", "", "serch: {max_evaluations: 3}"),
+        ("text", "output", "nothing"),
+    ],
+)
+def test_what_does_not_work_is_found(language: str, mark: str, text: str, checkout: Path) -> None:
+    with pytest.raises((Exception, SystemExit)):
+        Page().run(Snippet("page.md:1", language, mark, text + "\n"))
