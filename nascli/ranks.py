@@ -73,6 +73,12 @@ class Ranks:
 ALONE = Ranks()
 
 
+def dealt(hands: Sequence[Sequence[T]]) -> list[T]:
+    """The items of processes of which the first has numbers 0, n, 2n, …, in their order."""
+    total = sum(map(len, hands))
+    return [hands[i % len(hands)][i // len(hands)] for i in range(total)]
+
+
 def started() -> tuple[int, int] | None:
     """(processes a node, nodes) where torchrun, srun or mpirun started this process with others."""
     env = os.environ
