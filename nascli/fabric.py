@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 import sys
 import threading
@@ -138,7 +139,7 @@ class FabricRanks(Ranks):
             store = _get_default_store()
             if store.check([FAILED]):
                 return store.get(FAILED).decode()
-        return str(error).partition("\n")[0]
+        return re.sub(r"^\[[^]]*\] ", "", str(error)).partition(". ")[0].partition("\n")[0]
 
     def finish(self) -> None:
         """See `Ranks`."""

@@ -9,16 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from nascli import ranks
+from nascli import cli, ranks
 from nascli.errors import UsageError
 from nascli.ranks import ALONE, Ranks
+from nascli.run import Run
 
 from .ranks_worker import STRATEGIES, work
 
@@ -101,10 +102,12 @@ train_supernet: {epochs: 400, checkpoint_steps: 5, panel: 0, warmup_epochs: 0}
 """
 
 
+WORDS = ["train-supernet", "-c", "c.yaml", "-o", "s.pt"]
+
+
 def train(folder: Path, *more: str) -> subprocess.Popen[str]:
     (folder / "c.yaml").write_text(YAML)
-    words = ["train-supernet", "-c", "c.yaml", "-o", "s.pt", *more]
-    line = [sys.executable, "-m", "nascli", *words]
+    line = [sys.executable, "-m", "nascli", *WORDS, *more]
     return subprocess.Popen(line, cwd=folder, env=ENV, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
@@ -132,9 +135,8 @@ def is_running(pid: int) -> bool:
         return False
 
 
-@pytest.fixture
-def killed(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A training of which the second process was killed: its folder, and what was said."""
+def killed(tmp_path: Path) -> str:
+    """What a training says whose second process is killed at a random step."""
     process = train(tmp_path, "--devices", "2")
     wait_for_steps(tmp_path, process)
     (child,) = children(process)
@@ -143,21 +145,27 @@ def killed(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     said = process.communicate(timeout=60)[1]
     assert time.monotonic() - begun < 10
     assert process.returncode == 5
-    yield tmp_path, said
+    return said
 
 
-def test_a_lost_process_ends_the_run_which_another_number_resumes(killed: tuple[Path, str]) -> None:
-    folder, said = killed
+def stop_after_a_step(run: Run, minutes: float) -> bool:
+    run.stopping = True
+    return True
+
+
+def test_a_lost_process_ends_the_run_which_another_number_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = killed(tmp_path)
     assert "a process of the run was lost" in said
     assert "--resume" in said.partition("hint:")[2]
-    last = max(line["step"] for line in log(folder) if line["event"] == "checkpoint")
-    process = train(folder, "--resume", "-q")
-    wait_for_steps(folder, process)
-    process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130, said
-    assert "processes 2 → 1" in said
-    assert {"event": "resume", "step": last}.items() <= next(x for x in log(folder) if x["event"] == "resume").items()
+    last = max(line["step"] for line in log(tmp_path) if line["event"] == "checkpoint")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Run, "checkpoint_due", stop_after_a_step)
+    assert cli.run([*WORDS, "--resume"]) == 130
+    assert "processes 2 → 1" in capsys.readouterr().err
+    steps = [line["step"] for line in log(tmp_path) if line["event"] in ("resume", "checkpoint")]
+    assert steps[-2:] == [last, last + 1]
 
 
 def test_ctrl_c_stops_all_processes_at_one_step_and_the_end_of_the_first_is_the_end_of_all(tmp_path: Path) -> None:
@@ -184,7 +192,7 @@ def of(rank: int, n: int) -> Ranks:
 @pytest.mark.parametrize(("images", "n"), [(8, 3), (3, 3), (10, 4), (2, 3)])
 def test_shares_cover_everything_once(images: int, n: int) -> None:
     parts = [list(range(images))[of(rank, n).share(images)] for rank in range(n)]
-    assert sum(parts, []) == list(range(images))
+    assert list(chain(*parts)) == list(range(images))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
