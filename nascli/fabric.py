@@ -19,7 +19,7 @@ import torch.distributed as dist
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
-from torch.distributed.distributed_c10d import _get_default_store
+from torch.distributed.distributed_c10d import _abort_process_group, _get_default_store
 
 from nascli.console import out
 from nascli.engine import pick
@@ -84,6 +84,7 @@ class FabricRanks(Ranks):
     def __init__(self, fabric: Fabric) -> None:
         self.rank, self.world_size, self._fabric = fabric.global_rank, fabric.world_size, fabric
         self._control: Any = dist.new_group(backend="gloo", timeout=WAITING)
+        self._store = _get_default_store()
         self._lost = False
 
     def barrier(self) -> None:
@@ -135,10 +136,8 @@ class FabricRanks(Ranks):
 
     def _cause(self, error: RuntimeError) -> str:
         """What a process said before it ended, or else how its end was noticed."""
-        with suppress(RuntimeError):
-            store = _get_default_store()
-            if store.check([FAILED]):
-                return store.get(FAILED).decode()
+        if self.is_first and self._store.check([FAILED]):
+            return self._store.get(FAILED).decode()
         return re.sub(r"^\[[^]]*\] ", "", str(error)).partition(". ")[0].partition("\n")[0]
 
     def finish(self) -> None:
@@ -152,9 +151,19 @@ class FabricRanks(Ranks):
             for child in getattr(self._fabric.strategy.launcher, "procs", ()):
                 child.kill()
             return
-        if not self._lost:
-            with suppress(RuntimeError):
-                _get_default_store().set(FAILED, f"rank {self.rank}: {getattr(error, 'what', None) or error!r}")
+        with suppress(RuntimeError):
+            if not self._lost:
+                self._store.set(FAILED, f"rank {self.rank}: {getattr(error, 'what', '') or repr(error)}")
+            self._control = None
+            _leave()
         time.sleep(SPEAK_S)  # where the first process fails too, it speaks, and its end is the end of this one
         out.muted = False
         out.note(f"of rank {self.rank}:")
+
+
+def _leave() -> None:
+    """Close the connections, so that the others notice."""
+    if dist.get_backend() == "nccl":
+        _abort_process_group()
+    else:
+        dist.destroy_process_group()

@@ -216,3 +216,9 @@ def test_a_batch_script_without_srun_is_one_process(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("SLURM_PROCID", "0")
     assert ranks.wanted(1, 1, "cpu") == (1, 1)
     assert ranks.is_first_of_node()
+
+
+def test_one_process_is_plain_torch(alone: Found) -> None:
+    assert alone["evaluate"]["images"]
+    assert "lightning_fabric" not in sys.modules
+    assert not torch.distributed.is_initialized()
