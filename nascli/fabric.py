@@ -114,12 +114,13 @@ class FabricRanks(Ranks):
         return [bool(flag) for flag in table.tolist()]
 
     def sum(self, tensors: Sequence[Tensor]) -> None:
-        """See `Ranks`; one exchange for each type of number."""
-        for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
-            alike = [tensor for tensor in tensors if tensor.dtype == dtype]
+        """See `Ranks`; one exchange for each type of number and place."""
+        for kind in dict.fromkeys((tensor.dtype, tensor.device) for tensor in tensors):
+            alike = [tensor for tensor in tensors if (tensor.dtype, tensor.device) == kind]
             flat = torch.cat([tensor.reshape(-1) for tensor in alike])
+            group = None if flat.device.type == self._fabric.device.type else self._control
             with self._exchange():
-                dist.all_reduce(flat)
+                dist.all_reduce(flat, group=group)
             self.bytes_sent += flat.nbytes
             for tensor, part in zip(alike, flat.split([tensor.numel() for tensor in alike]), strict=True):
                 tensor.copy_(part.view(tensor.shape))

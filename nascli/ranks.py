@@ -61,7 +61,7 @@ class Ranks:
         return list(flags)
 
     def sum(self, tensors: Sequence[Tensor]) -> None:
-        """All together: put the sums over all processes in the place of tensors on the device, bit for bit the same."""
+        """All together: put the sums over all processes in the place of tensors, bit for bit the same everywhere."""
 
     def finish(self) -> None:
         """All together: the work is done."""

@@ -103,7 +103,8 @@ def command(stage: Stage) -> Callable[..., None]:
         else:
             how = How(values["resume"], values["force"], values["skip_if_current"], processes_of(config))
             result, made = execute(stage, config, inputs, values["out"], how)
-            present(result, "wrote" if made else "kept, it is current:")
+            if not out.muted:
+                present(result, "wrote" if made else "kept, it is current:")
 
     run_stage.__dict__["__signature__"] = inspect.Signature(_parameters(stage, flags))
     return run_stage

@@ -139,30 +139,32 @@ class Trainer:
     def _train_step(self) -> None:
         updates = self.strategy.updates(self.step, self.run.rng("path", self.step))
         batches: dict[str, Batch] = {}
+        number = 0
         with self.engine.seeded(self.run.torch_seed("step", self.step)):
             try:
                 update = next(updates)
                 while True:
                     if update.split not in batches:
                         batches[update.split] = self._batch(update.split)
-                    with self._chances(update):
+                    with self._chances(update, number):
                         losses = self.updater.run(update, batches[update.split], self.streams[update.split].share)
                     self.tally.add(self.step, self._rate, [path_of(item) for item in update.passes], losses)
                     if self.ema is not None and update.params == "weights":
                         self.ema.update(self.module)
+                    number += 1
                     update = updates.send(losses)
             except StopIteration:
                 pass
         self.schedule.step()
         self.step += 1
 
-    def _chances(self, update: Update) -> AbstractContextManager[None]:
+    def _chances(self, update: Update, number: int) -> AbstractContextManager[None]:
         """What layers draw differs from process to process; what strategies draw, and mutators in layers, must not."""
         if self.ranks.world_size == 1:
             return nullcontext()
         mutated = isinstance(self.module, Supernet) and any(item.forward is None for item in update.passes)
         rank = 0 if mutated else self.ranks.rank
-        return self.engine.seeded(self.run.torch_seed(f"{update.params} {update.split} {rank}", self.step))
+        return self.engine.seeded(self.run.torch_seed(f"update {number} of rank {rank}", self.step))
 
     def _batch(self, split: str) -> Batch:
         if split not in self.streams:

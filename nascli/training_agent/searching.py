@@ -73,12 +73,12 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
             same_data(data, told.learned.header.data, "--generator")
         strategy.begin_with(told.learned.payload.state)
     facts, ranks = dict(evaluator.prepare(inputs)), run.ranks
+    run.resumable = True
     if not ranks.is_first:
         served: Architecture = serve(evaluator, ranks)
         return served
     if ranks.world_size > 1:
         evaluator = Sharded(evaluator, ranks)
-    run.resumable = True
     run.facts |= {"data": data.fingerprint if data else None, **facts}
     problem = Problem(record, costs, feasible, evaluator, run, told)
     problem.data, problem.offers = data, evaluator.offered(inputs.supernet)

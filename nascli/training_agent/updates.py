@@ -71,10 +71,10 @@ class Updater:
 
     def _run_together(self, update: Update, batch: Batch, share: Share) -> Losses:
         """Up to the gradients of the whole batch."""
-        groups = [] if update.params is None else self.optimizers[update.params].param_groups
         self._exchange.begin()
         with synchronised(self._modules, share.ranks) if self.sync_batchnorm else nullcontext():
             losses = self._run(update, batch, share)
+        groups = [] if update.params is None else self.optimizers[update.params].param_groups
         return self._exchange.end(share, [p for group in groups for p in group["params"]], losses)
 
     def _run(self, update: Update, batch: Batch, share: Share) -> Losses:
