@@ -75,6 +75,12 @@ def bench_samplers(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_scaling(session: nox.Session) -> None:
+    """By hand, on a quiet machine: what two processes gain, and what they exchange."""
+    python(session, "-m", "tests.benchmarks.scaling", *session.posargs, OMP_NUM_THREADS="1")
+
+
+@nox.session
 def kills(session: nox.Session) -> None:
     """By hand: stages killed with SIGKILL again and again end bit for bit as uninterrupted ones."""
     python(session, "tests/campaigns/kills.py", *session.posargs)

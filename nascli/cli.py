@@ -20,6 +20,7 @@ from nascli.commands.stage_command import add_stage, epilog, escaped
 from nascli.config import read_document
 from nascli.console import out
 from nascli.errors import Interrupted, NascliError, RunFailed, UsageError
+from nascli.ranks import is_first_of_node
 from nascli.stage import chosen_packages, installed_stages, packages_of, stage_names
 
 HELP = """One-shot neural architecture search, a command per stage and a file per result.
@@ -105,6 +106,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line on `arguments`; the exit code."""
+    out.muted = not is_first_of_node()
     try:
         called = _called(arguments)
         app = build_app(called, _packages(called, arguments))

@@ -104,6 +104,11 @@ class Evaluator(Component):
     needs_data: ClassVar[bool] = False
     chunk: ClassVar[int] = 1
 
+    @property
+    def compares(self) -> bool:
+        """Whether the scores of a group depend on each other, so that processes cannot share it."""
+        return False
+
     @classmethod
     def offered(cls, supernet: SupernetCheckpoint | None) -> frozenset[Need]:
         """What it offers with this supernet; asked before anything is loaded, so headers alone may be looked at."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import nn
 
 from nascli.artifacts.base import same_data
@@ -18,6 +19,7 @@ from nascli.cost.macs import Macs
 from nascli.cost.params import Params
 from nascli.engine import Engine
 from nascli.errors import UsageError
+from nascli.ranks import dealt
 from nascli.search_space.base import SearchSpace
 from nascli.training_agent.base import Setup
 from nascli.training_agent.loop import Trainer
@@ -64,7 +66,10 @@ def retrain(
 
 
 def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, lut: LookupTable | None) -> Evaluation:
-    """The test metrics, the exact costs, and the measured latency beside what a table predicts."""
+    """The test metrics, the exact costs, and the measured latency beside what a table predicts.
+
+    Processes share the images; on all but the first, what is returned is empty.
+    """
     same_data(setup.dataflow.describe(), model.header.data, "--model")
     setup.agent.check(space, setup.dataflow)
     trained, engine = model.payload, engines.engine()
@@ -74,8 +79,12 @@ def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, l
     shape = tuple(space.config.input_shape)
     costs = {"macs": Macs().measure(network, shape), "params": Params().measure(network, shape)}
     placed = engine.place(network)
-    batches = setup.dataflow.batches("test", train=False, device=engine.device, channels_last=True)
-    outputs, labels = predict(placed, batches, engine)
+    ranks = setup.run.ranks
+    batches = setup.dataflow.batches("test", train=False, device=engine.device, channels_last=True, ranks=ranks)
+    parts = dealt(ranks.gather(predict(placed, batches, engine)))
+    if not ranks.is_first:
+        return Evaluation({}, {})
+    outputs, labels = (torch.cat(part) for part in zip(*parts, strict=True))
     report = setup.agent.report(outputs, labels, setup.dataflow.describe().classes)
     report |= {"architecture": list(trained.arch), **costs}
     if lut is not None:
