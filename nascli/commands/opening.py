@@ -11,6 +11,7 @@ from nascli.artifacts.checkpoint import Checkpoint
 from nascli.artifacts.comparison import Comparison
 from nascli.artifacts.history import History
 from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.mistakes import Mistakes
 from nascli.artifacts.model import Model
 from nascli.artifacts.report import Report
 from nascli.artifacts.strategy_state import StrategyState
@@ -29,6 +30,7 @@ KINDS: dict[str, type[Artifact[Any]]] = {
         StrategyState,
         Model,
         Report,
+        Mistakes,
         Checkpoint,
         Comparison,
     )

@@ -17,6 +17,7 @@ from nascli.commands.views import (
     comparison,
     history,
     lookup_table,
+    mistakes,
     report,
     strategy_state,
     trained,
@@ -32,6 +33,7 @@ _KINDS = {
     "model": trained,
     "checkpoint": checkpoint,
     "report": report,
+    "mistakes": mistakes,
     "comparison": comparison,
 }
 
