@@ -30,6 +30,7 @@ Exit codes: 0 done, 1 a bug, 2 usage or configuration, 3 an artifact is missing,
 
 COMMANDS = {  # name → panel of the help page, function
     "compare": ("Pipeline", "nascli.commands.compare:compare"),
+    "report": ("Inspect", "nascli.commands.report:report"),
     "init": ("Components", "nascli.commands.init:init"),
     "scaffold": ("Components", "nascli.commands.scaffold:scaffold_component"),
     "list": ("Components", "nascli.commands.list:list_components"),

@@ -14,7 +14,7 @@ from nascli.cli import build_app
 from nascli.component import KINDS
 from nascli.stage import stage_names
 
-HEAVY = {"torch", "torchvision", "h5py", "onnx", "onnxruntime", "lightning", "PIL"}
+HEAVY = {"torch", "torchvision", "h5py", "onnx", "onnxruntime", "lightning", "PIL", "matplotlib", "jinja2"}
 
 EVERY = {
     "--config", "-c", "--set", "--out", "-o", "--resume", "--force", "--skip-if-current", "--dry-run", "--json",
