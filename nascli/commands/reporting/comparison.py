@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from matplotlib.axes import Axes
 
+EARLY = 10  # the first tenth of the budget may lie below the axis
+MARGIN = 0.08
+
 Curves = dict[str, "npt.NDArray[np.float64]"]
 
 
@@ -66,6 +69,7 @@ def _figure(curves: Curves, name: str) -> Figure:
             style = ("-", "--", ":", "-.")[i % 4]
             axes[0].plot(x, values.mean(axis=0), color=colour, linestyle=style, label=label(strategy))
             axes[0].fill_between(x, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.12, linewidth=0)
+        axes[0].set_ylim(*_range(curves))
         axes[0].set_xlabel("architectures scored")
         axes[0].set_ylabel("best accuracy so far")
         legend(axes[0], loc="lower right")
@@ -73,3 +77,12 @@ def _figure(curves: Curves, name: str) -> Figure:
     return Figure(
         "best so far: mean over seeds, from the worst to the best", plotted(name, words, draw, height=4), words
     )
+
+
+def _range(curves: Curves) -> tuple[float | None, float | None]:
+    """What the axis shows: all but the first steps, where any search is far off; all where nothing grows later."""
+    import numpy as np
+
+    later = np.concatenate([values[:, values.shape[1] // EARLY :].ravel() for values in curves.values()])
+    low, high = np.nanmin(later), np.nanmax(later)
+    return (low - MARGIN * (high - low), high + MARGIN * (high - low)) if high > low else (None, None)

@@ -63,9 +63,9 @@ def _parts(arch: Sequence[int], record: SpaceRecord | None, tables: Sequence[Loo
     space = record.space()
     layers = list(_layers(space, arch))
     metrics: dict[str, Any] = {}
-    for lut in tables:
-        if lut.space.fingerprint == record.fingerprint:
-            metrics |= _cost(lut, arch, layers, metrics)
+    known = [lut for lut in tables if lut.space.fingerprint == record.fingerprint]
+    for lut in known:
+        metrics |= _cost(lut, arch, layers, metrics)
     data = {
         "input": "×".join(map(str, space.input_shape)),
         "classes": space.classes,
@@ -74,6 +74,8 @@ def _parts(arch: Sequence[int], record: SpaceRecord | None, tables: Sequence[Loo
         "arch": compact(arch),
     }
     yield Diagram("network", f"{space.name}, layer by layer", data)
+    if any(len(decisions) > 1 for lut in known for c in lut.payload.columns.values() for decisions, _ in c.factors):
+        yield Note("A cost that several decisions have together stands at the first of them.")
     if not metrics:
         yield Note("What the layers cost is not known: no lookup table of this search space was given.")
 

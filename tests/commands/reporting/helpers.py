@@ -25,7 +25,7 @@ from nascli.commands.reporting.page import page
 from nascli.space import Decision, Space
 from tests.artifacts.helpers import record
 
-VOID = {"meta", "img", "br", "hr", "input", "link"}
+VOID = {"meta", "img", "br", "hr", "input", "link", "wbr"}
 HOSTILE = "</b><script>alert('1')</script><img src=http://evil.example/x>\"' & $\\frac{$ \\g<1> _"
 
 A = TypeVar("A", bound=Artifact[Any])

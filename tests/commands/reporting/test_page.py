@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from .helpers import HOSTILE, Seen, comparison, complete, data, of, pipeline, shown, space
+from nascli.commands.reporting.material import gather
+from nascli.commands.reporting.page import page
+from nascli.commands.reporting.parts import shaded
+from nascli.commands.reporting.plots import COLOURS, DARK, GREY
+
+from .helpers import HOSTILE, Seen, comparison, complete, data, pipeline, shown, space
 
 
 @pytest.fixture(scope="module")
@@ -73,5 +78,32 @@ def test_every_figure_and_image_says_what_it_shows(whole: Seen) -> None:
     assert [image["alt"] for image in whole.images] == ["test image 5: a a that was called b"]
 
 
-def test_two_pages_of_the_same_artifacts_are_equal() -> None:
-    assert of(comparison(space())).text == of(comparison(space())).text
+def test_two_pages_of_the_same_artifacts_are_equal(tmp_path: Path) -> None:
+    material = gather([pipeline(tmp_path)])
+    assert page(material, "A title").html == page(material, "A title").html
+
+
+def luminance(colour: tuple[float, ...]) -> float:
+    """Relative luminance by WCAG 2 of a colour with parts from 0 to 255."""
+    linear = [(c / 255 / 12.92) if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(first: tuple[float, ...], second: tuple[float, ...]) -> float:
+    lighter, darker = sorted((luminance(first), luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def rgb(text: str) -> tuple[float, ...]:
+    return tuple(int(text[i : i + 2], 16) for i in (1, 3, 5))
+
+
+def test_text_can_be_read_on_the_darkest_shade() -> None:
+    alpha = float(shaded(1.0, 1.0).alpha)
+    shade = tuple(255 * (1 - alpha) + part * alpha for part in rgb("#0b5fa5"))
+    assert contrast(rgb("#1b1b1b"), shade) >= 4.5
+
+
+@pytest.mark.parametrize("colour", [*COLOURS, DARK, GREY])
+def test_lines_can_be_seen_on_white_and_their_labels_be_read(colour: str) -> None:
+    assert contrast(rgb(colour), (255, 255, 255)) >= 4.5
