@@ -75,7 +75,9 @@ def _figure(curves: Curves, name: str) -> Figure:
         legend(axes[0], loc="lower right")
 
     return Figure(
-        "best so far: mean over seeds, from the worst to the best", plotted(name, words, draw, height=4), words
+        "best so far: mean over seeds, from the worst to the best, without the first steps",
+        plotted(name, words, draw, height=4),
+        words,
     )
 
 

@@ -14,6 +14,8 @@ from nascli.commands.reporting.parts import Cell, Diagram, Figure, Note, Part, S
 from nascli.commands.reporting.plots import plotted
 from nascli.commands.views import as_json
 from nascli.commands.views import report as view
+from nascli.commands.views.common import View
+from nascli.console import show
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +38,8 @@ def sections(material: Material) -> Iterator[Section]:
         parts: list[Part] = [Table.of(("figures", columns, told))]
         parts += [*_matrix(facts["report"].get("confusion_matrix"), classes, f"confusion{number}")]
         parts += [Table.of(t, folded=len(t[2]) > CLASSES) for t in lists if t[0] != view.TITLES["mistakes"]]
-        parts += [*_mistakes(facts["report"].get("mistakes"), mistakes)]
+        wrong = next((t for t in lists if t[0] == view.TITLES["mistakes"]), None)
+        parts += [*_mistakes(facts["report"].get("mistakes"), wrong, mistakes)]
         clock = [[str(row[0]).removeprefix(MEASURED), *row[1:]] for row in rows if row not in told]
         parts += [Table.of(("what the clock said", columns, clock), folded=True)] if clock else []
         conventions: list[list[object]] = [list(item) for item in report.header.conventions.items()]
@@ -80,22 +83,28 @@ def _image(axes: Axes, counts: Sequence[Sequence[int]]) -> None:
     axes.set_ylabel("number of its class")
 
 
-def _mistakes(told: Any, pictures: Mistakes | None) -> Iterator[Part]:
-    """The worst mistakes with their images, where these are beside the report."""
-    if not isinstance(told, list):
-        yield Note("No mistakes: the report tells of none in particular.")
-        return
-    if not told:
+def _mistakes(told: Any, table: View | None, pictures: Mistakes | None) -> Iterator[Part]:
+    """The worst mistakes with their images, where these are beside the report; else in words."""
+    if told == []:
         yield Note("No mistakes: every test image was called what it is, or none was asked for.")
-        return
-    if pictures is None or not all(isinstance(item, Mapping) and "image" in item for item in told):
+    elif table is None:
+        yield Note("No mistakes: the report tells of none in particular.")
+    elif pictures is None or "image" not in table[1]:
         yield Note("The images of the mistakes are not beside the report; they are told in words.")
-        yield Table.of((view.TITLES["mistakes"], list(told[0]), [list(item.values()) for item in told]))
-        return
-    payload = pictures.payload
-    images = dict(zip(payload.places.tolist(), payload.images, strict=True))
-    items = [item | {"picture": picture(images[item["image"]])} for item in told if item["image"] in images]
-    yield Diagram("gallery", "worst mistakes: the images whose own class seemed least likely", {"items": items})
+        yield Table.of(table)
+    else:
+        payload = pictures.payload
+        images = dict(zip(payload.places.tolist(), payload.images, strict=True))
+        items = [_told(item) | {"picture": picture(images[item["image"]])} for item in told if item["image"] in images]
+        yield Diagram("gallery", "worst mistakes: the images whose own class seemed least likely", {"items": items})
+
+
+def _told(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A mistake in words: "alt", a heading and what else is known of it."""
+    what = " called ".join(str(item[key]) for key in ("true", "predicted") if key in item)
+    words = {"probability": "probability {}", "true_probability": "of its own class {}", "image": "image {}"}
+    more = [text.format(show(item[key])) for key, text in words.items() if key in item]
+    return {"heading": what, "more": ", ".join(more), "alt": f"test image {item['image']}: {what}"}
 
 
 def picture(pixels: npt.NDArray[np.uint8]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from nascli.artifacts.architecture import Architecture
@@ -20,6 +21,7 @@ from nascli.commands.reporting.parts import Diagram, Section, Table
 from nascli.commands.views.common import one_line
 
 SHORT = 12  # characters of a digest
+PROGRAMS = ("nascli", "__main__.py")
 WIDEST = 25  # characters in a box
 
 
@@ -67,16 +69,21 @@ def every_header(material: Material) -> dict[str, tuple[str, Header]]:
     return found
 
 
-def made_by(header: Header) -> str:
-    """The stage that made it, from the recorded command, else what usually makes its kind."""
+def command_of(header: Header) -> list[str]:
+    """The command that made an artifact, from "nascli" on; empty where none is recorded."""
     try:
         words = shlex.split(str(header.provenance.get("command", "")))
     except ValueError:
-        words = []
-    if len(words) > 1:
-        return f"nascli {words[1]}"
-    usual = KINDS[header.kind].made_by if header.kind in KINDS else ""
-    return " ".join(usual.split()[:2]) if header.summary.get("origin") != "external" else "external"
+        return []
+    return ["nascli", *words[1:]] if len(words) > 1 and Path(words[0]).name in PROGRAMS else []
+
+
+def made_by(header: Header) -> str:
+    """The stage that made it: the recorded one, else the one that makes its kind."""
+    if header.summary.get("origin") == "external":
+        return "external"
+    usual = KINDS[header.kind].made_by.split() if header.kind in KINDS else []
+    return " ".join((command_of(header) or usual)[:2])
 
 
 def _add(graph: Graph, rows: dict[str, list[object]], header: Header, name: str, named: bool = True) -> str:
@@ -92,7 +99,7 @@ def _add(graph: Graph, rows: dict[str, list[object]], header: Header, name: str,
         graph.edge(_add(graph, rows, source, role, named=False), key, role)
     _ground(graph, header)
     created = header.provenance.get("created", "")
-    command = header.provenance.get("command", "") or made_by(header)
+    command = shlex.join(command_of(header)) or made_by(header)
     made_from = ", ".join(f"{role} {source.digest[:SHORT]}" for role, source in header.inputs.items())
     rows[key] = [header.kind, name, header.digest[:SHORT], made_from, command, created]
     return key

@@ -39,7 +39,11 @@ def _tested(report: Any) -> Iterator[Card]:
     name = next((key for key in ("top1", "accuracy") if isinstance(report.get(key), float)), None)
     if name:
         interval = report.get(f"{name}_interval_95")
-        more = f"95 %: {100 * interval[0]:.2f} to {100 * interval[1]:.2f} %" if interval else ""
+        more = (
+            f"95 %: {100 * interval[0]:.2f} to {100 * interval[1]:.2f} %"
+            if isinstance(interval, list) and len(interval) == 2
+            else ""
+        )
         yield _card(f"{100 * report[name]:.2f} %", f"{name} on {show(report.get('images'))} test images", more)
     for metric, words in COSTS.items():
         if isinstance(report.get(metric), int):

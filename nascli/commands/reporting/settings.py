@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from nascli.artifacts.header import Header
-from nascli.commands.reporting.lineage import every_header, made_by
+from nascli.commands.reporting.lineage import command_of, every_header, made_by
 from nascli.commands.reporting.material import Material
 from nascli.commands.reporting.parts import Note, Part, Section, Table
 from nascli.commands.views.common import flat
@@ -34,12 +35,16 @@ def _word(value: object) -> object:
     return "null" if value is None else value
 
 
+def _command(header: Header) -> str:
+    return shlex.join(command_of(header)) or str(header.provenance.get("command", ""))
+
+
 def _provenance(headers: dict[str, tuple[str, Header]]) -> Iterator[Table]:
     rows: list[list[object]] = []
     for name, header in headers.values():
         facts = header.provenance
         versions = facts.get("packages")
         said = ", ".join(f"{k} {v}" for k, v in versions.items() if v) if isinstance(versions, dict) else ""
-        rows.append([name, *(facts.get(key, "") for key in ("created", "host", "threads", "command")), said])
+        rows.append([name, *(facts.get(key, "") for key in ("created", "host", "threads")), _command(header), said])
     columns = ["file or role", "made", "host", "threads", "command", "versions"]
     yield Table.of(("where and when", columns, rows), folded=True)

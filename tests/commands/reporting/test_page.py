@@ -75,7 +75,7 @@ def test_the_overview_holds_the_figures_that_matter(whole: Seen) -> None:
 
 def test_every_figure_and_image_says_what_it_shows(whole: Seen) -> None:
     assert whole.tags["svg"] == 7
-    assert [image["alt"] for image in whole.images] == ["test image 5: a a that was called b"]
+    assert [image["alt"] for image in whole.images] == ["test image 5: a called b"]
 
 
 def test_two_pages_of_the_same_artifacts_are_equal(tmp_path: Path) -> None:

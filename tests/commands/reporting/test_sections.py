@@ -154,7 +154,8 @@ def test_the_confusion_matrix_counts_images(whole: Seen) -> None:
 def test_mistakes_have_their_pictures(whole: Seen) -> None:
     (image,) = whole.images
     assert image["src"].startswith("data:image/png;base64,")
-    assert "90.0 % sure, 6.25 % for its own; image 5" in whole.text
+    assert "a called b" in whole.text
+    assert "probability 0.9, of its own class 0.0625, image 5" in whole.text
 
 
 def test_mistakes_without_pictures_are_told_in_words() -> None:
@@ -171,7 +172,7 @@ def test_a_matrix_of_many_classes_is_drawn() -> None:
     assert "every test image was called what it is" in seen.text
 
 
-@pytest.mark.parametrize("values", [{"tar": 0.5}, {"confusion_matrix": [[1]]}, {"mistakes": "many"}])
+@pytest.mark.parametrize("values", [{"tar": 0.5}, {"confusion_matrix": [[1]]}, {"mistakes": "many"}, {"mistakes": [1]}])
 def test_other_tasks_have_figures_without_matrix_and_mistakes(values: dict[str, Any]) -> None:
     seen = of(Report(Evaluation({"images": 3, **values}), data=data()))
     assert ["images", "3"] in seen.table("figures")
