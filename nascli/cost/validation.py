@@ -139,7 +139,7 @@ def corrected(
     facts = {
         "correction": {**vars(found), "networks": int(fit.sum())},
         "held_out": {"networks": int((~fit).sum()), "from": float(measured.min()), "to": float(measured.max())},
-        **{f"held_out_{name}": found_out for name, found_out in figures.items()},
+        **{f"held_out_{name}": of_it for name, of_it in figures.items()},
         "floor": float(np.mean(np.abs(first - second) / second)),
         "ceiling": spearman(first, second),
     }

@@ -28,7 +28,7 @@ def sections(material: Material) -> Iterator[Section]:
         facts = as_json(lut)
         parts: list[Part] = [Note(text, warns=True) for text in view.warnings(facts)]
         for metric, found in facts["metrics"].items():
-            parts += [*_heat(metric, found), *_validation(lut, metric, found, f"lut{number}-{_plain(metric)}")]
+            parts += [*_heat(metric, found), *_validation(lut, metric, found, f"lut{number}-{metric}")]
         parts += [Table.of(table, folded=True) for table in view.tables(facts) if table[0] in ("totals", "conditions")]
         yield Section(f"lookup-table-{number}", "Costs of the candidates", name_of(lut), parts)
 
@@ -36,10 +36,6 @@ def sections(material: Material) -> Iterator[Section]:
 def named(metric: str, unit: str) -> str:
     """A metric with its unit: "latency_ms [ms]"; counts have none."""
     return metric if unit in ("1", "") else f"{metric} [{unit}]"
-
-
-def _plain(metric: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in metric)
 
 
 def _heat(metric: str, found: Mapping[str, Any]) -> Iterator[Part]:

@@ -43,7 +43,7 @@ def plotted(name: str, words: str, draw: Draw, *, rows: int = 1, height: float =
     """What `draw` puts on `rows` axes below each other, as an inline SVG.
 
     Args:
-        name: unique on the page; the ids of the drawing begin with it.
+        name: unique on the page; the ids of the drawing begin with it, whatever no id may have replaced.
         words: what it shows, for whoever does not see it.
         height: inches; it is `WIDTH` wide, and scaled to the page.
     """
@@ -59,7 +59,7 @@ def plotted(name: str, words: str, draw: Draw, *, rows: int = 1, height: float =
         draw(list(figure.subplots(rows, 1, squeeze=False, sharex=True)[:, 0]))
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(stream, format="svg", transparent=True, metadata=nothing)
-    drawn = stream.getvalue()
+    drawn, name = stream.getvalue(), re.sub(r"[^A-Za-z0-9]+", "-", name)
     box = re.search(r'viewBox="[^"]*"', drawn)
     assert box is not None
     inner = re.sub(r'( id="|xlink:href="#|url\(#)', rf"\g<1>{name}-", drawn[drawn.index(">", box.end()) + 1 :])

@@ -101,15 +101,11 @@ def _candidates(
     within = f", within {' and '.join(map(str, limits))}" if limits else ""
     best_of = f"{len(trials):,} candidates, {span}, best accuracy {best:.4f}"
     words = f"{best_of}{said}; {len(front)} on the front{within}."
-    return Figure(f"cost against score: {metric}", plotted(f"{name}-{_plain(metric)}", words, draw, height=4.2), words)
+    return Figure(f"cost against score: {metric}", plotted(f"{name}-{metric}", words, draw, height=4.2), words)
 
 
 def _points(trials: Sequence[Trial], metric: str) -> tuple[list[float], list[float]]:
     return [trial["costs"][metric] for trial in trials], [trial["accuracy"] for trial in trials]
-
-
-def _plain(metric: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in metric)
 
 
 def _growth(so_far: Sequence[float | None], name: str) -> Figure:
