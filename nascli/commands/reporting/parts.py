@@ -13,7 +13,7 @@ from nascli.console import show
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-NUMBER = re.compile(r"[-+]?[0-9][0-9,]*(\.[0-9]+)?(e[-+][0-9]+)?( ± [0-9.]+)?")
+NUMBER = re.compile(r"[-+]?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.[0-9]+)?(e[-+][0-9]+)?( ± [0-9.]+)?")
 UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from nascli.commands.reporting.material import gather
 from nascli.commands.reporting.page import page
-from nascli.commands.reporting.parts import shaded
+from nascli.commands.reporting.parts import cell, shaded
 from nascli.commands.reporting.plots import COLOURS, DARK, GREY
 
 from .helpers import HOSTILE, Seen, comparison, complete, data, pipeline, shown, space
@@ -107,3 +107,11 @@ def test_text_can_be_read_on_the_darkest_shade() -> None:
 @pytest.mark.parametrize("colour", [*COLOURS, DARK, GREY])
 def test_lines_can_be_seen_on_white_and_their_labels_be_read(colour: str) -> None:
     assert contrast(rgb(colour), (255, 255, 255)) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [(3, True), (1234567, True), (0.25, True), (-1e-9, True), ("0.9640 ± 0.0100", True), ("0,2,1", False), ("", False)],
+)
+def test_numbers_are_aligned_and_architectures_are_none(value: object, number: bool) -> None:
+    assert cell(value).number is number
