@@ -6,11 +6,12 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from nascli.errors import RunFailed
+from nascli.errors import RunFailed, UsageError
 
 
 def canonical_json(value: Any) -> bytes:
@@ -57,12 +58,39 @@ def atomic_write(path: Path, write: Callable[[IO[bytes]], None]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A folder to write into that becomes `path` at the end; after an error nothing is left of it.
+
+    Raises:
+        UsageError: `path` is a file, or a folder with something in it.
+        RunFailed: it cannot be written or the disk is full.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        what = "a folder with something in it" if path.is_dir() else "a file"
+        raise UsageError(f"-o {path} is {what}", hint="choose another -o, or remove it")
+    temporary = path.absolute().with_name(f".{path.absolute().name}.{os.getpid()}.tmp")
+    try:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path.absolute())
+        temporary.mkdir()
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise RunFailed(f"cannot write {path}", why=error.strerror or str(error)) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def _remove_leftovers(path: Path) -> None:
-    """Remove what writers that were killed left behind; a living writer's file is kept."""
+    """Remove what writers that were killed left behind; what a living writer writes is kept."""
     for leftover in path.parent.glob(f".{_escaped(path.name)}.*.tmp"):
         pid = leftover.name.removesuffix(".tmp").rpartition(".")[2]
         if pid.isdecimal() and not _alive(int(pid)):
-            leftover.unlink(missing_ok=True)
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
 
 
 def _escaped(name: str) -> str:

@@ -108,7 +108,7 @@ class Networks:
 
 
 def held_out(n: int) -> npt.NDArray[np.bool_]:
-    """Which of n networks judge a table, (n,): two of three; the others are fitted."""
+    """Which of n networks of a table that was corrected judge it, (n,): two of three; the others are fitted."""
     return np.asarray(np.arange(n) % 3 != 1)
 
 
@@ -127,7 +127,7 @@ def corrected(
     fit = ~held_out(len(measured))
     sums, numbers = counts @ costs, counts @ working(costs).astype(float)
     found = fitted(costs, blocks, counts[fit], measured[fit])
-    macs = _line(networks.macs[fit], measured[fit])
+    macs = line(networks.macs[fit], measured[fit])
     predictions = {
         "table": found.scale * sums + found.each * numbers + found.fixed,
         "uncorrected": sums,
@@ -135,18 +135,18 @@ def corrected(
         "constant": np.full(len(measured), _constant(measured[fit])),
     }
     figures = {name: judged(p[~fit], measured[~fit], rng) for name, p in predictions.items()}
-    first, second = halves(networks.samples[:, ~fit])
+    again = halves(networks.samples[:, ~fit]) if len(networks.samples) > 1 else None
     facts = {
         "correction": {**vars(found), "networks": int(fit.sum())},
         "held_out": {"networks": int((~fit).sum()), "from": float(measured.min()), "to": float(measured.max())},
         **{f"held_out_{name}": of_it for name, of_it in figures.items()},
-        "floor": float(np.mean(np.abs(first - second) / second)),
-        "ceiling": spearman(first, second),
+        "floor": None if again is None else float(np.mean(np.abs(again[0] - again[1]) / again[1])),
+        "ceiling": None if again is None else spearman(*again),
     }
     return found.apply(costs), found.fixed, facts
 
 
-def _line(x: Array, y: Array) -> tuple[float, float]:
+def line(x: Array, y: Array) -> tuple[float, float]:
     """Slope and offset with the smallest relative squared error."""
     rows = np.stack([x, np.ones_like(x)], axis=1) / y[:, None]
     slope, offset = np.linalg.lstsq(rows, np.ones(len(x)), rcond=None)[0]

@@ -81,13 +81,12 @@ def _cost(cost: float | None, largest: float, name: str = "") -> Cell:
 
 def _validation(lut: LookupTable, metric: str, found: Mapping[str, Any], name: str) -> Iterator[Part]:
     """Predicted against measured, and the figures of each predictor; a sentence where nothing was held out."""
-    evidence = lut.payload.columns[metric].evidence
     if found["exact"]:
         return
-    if evidence is None or not len(evidence.archs):
+    predicted, measured, held_out = _networks(lut, metric)
+    if not len(measured):
         yield Note(f"{metric}: no whole networks were measured, so nothing says how well it predicts them.")
         return
-    predicted, measured, held_out = _networks(lut, metric)
     errors = abs(predicted - measured)[held_out] / measured[held_out]
     off = f"the table is off by {100 * errors.mean():.1f} % in the mean, {100 * errors.max():.1f} % at most"
     span = f"from {short(measured.min())} to {short(measured.max())} {found['unit']}"
@@ -109,19 +108,22 @@ def _networks(lut: LookupTable, metric: str) -> tuple[Any, Any, npt.NDArray[np.b
     from nascli.cost.validation import held_out
 
     column = lut.payload.columns[metric]
-    assert column.evidence is not None
+    if column.evidence is None or not len(column.evidence.archs):
+        return np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool)
     pick = np.min if column.notes.get("statistic") == "minimum" else np.median
     measured = pick(column.evidence.networks, axis=0)
     predicted = from_table(lut.payload, lut.space.space()).total(metric, column.evidence.archs)
-    return predicted, measured, held_out(len(measured))
+    judges = held_out(len(measured)) if "correction" in column.notes else np.ones(len(measured), dtype=bool)
+    seen = measured > 0
+    return predicted[seen], measured[seen], judges[seen]
 
 
 def _scatter(axes: Axes, predicted: Any, measured: Any, held_out: npt.NDArray[np.bool_], unit: str) -> None:
     low, high = min(predicted.min(), measured.min()), max(predicted.max(), measured.max())
     axes.plot([low, high], [low, high], color=GREY, linewidth=1, linestyle="--", label="equal")
-    axes.scatter(
-        predicted[~held_out], measured[~held_out], s=26, facecolors="none", edgecolors=DARK, label="fitted on", zorder=2
-    )
+    if not held_out.all():
+        fitted = predicted[~held_out], measured[~held_out]
+        axes.scatter(*fitted, s=26, facecolors="none", edgecolors=DARK, label="fitted on", zorder=2)
     axes.scatter(predicted[held_out], measured[held_out], s=26, color=COLOURS[0], label="held out", zorder=3)
     axes.set_xlabel(f"predicted {unit}")
     axes.set_ylabel(f"measured {unit}")

@@ -128,7 +128,9 @@ def lookup_table(known: Space) -> LookupTable:
     archs = np.array([[i % 3, i // 3, 1] for i in range(9)], dtype=np.int64)
     networks = np.tile((archs.sum(axis=1) + 0.5) * 1.1, (3, 1))
     evidence = Evidence(("conv", "wide"), np.ones((3, 2)), archs, networks)
-    latency = Column("ms", 0.5, slow, False, 0.1, {"rounds": 3, "statistic": "median"}, evidence)
+    latency = Column(
+        "ms", 0.5, slow, False, 0.1, {"rounds": 3, "statistic": "median", "correction": {"networks": 3}}, evidence
+    )
     return LookupTable(Table({"macs": Column("MAC", 7, factors, True), "latency_ms": latency}), space=record(known))
 
 

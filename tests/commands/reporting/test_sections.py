@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,15 @@ def test_costs_of_several_decisions_together_are_listed() -> None:
 def test_the_validation_scatter_tells_how_far_held_out_networks_are_off(whole: Seen) -> None:
     assert "latency_ms: 6 held-out networks from" in whole.text
     assert "off by 9.1 % in the mean, 9.1 % at most" in whole.text  # measured is 1.1 times what is predicted
+
+
+def test_of_a_table_that_was_not_corrected_all_networks_judge() -> None:
+    lut = lookup_table(space())
+    slow = lut.payload.columns["latency_ms"]
+    known = replace(slow, notes={"statistic": "median"})
+    seen = of(LookupTable(Table({"latency_ms": known}), space=record(space())))
+    assert "latency_ms: 9 held-out networks from" in seen.text
+    assert "fitted on" not in seen.text
 
 
 def test_without_measured_networks_that_is_said() -> None:
