@@ -10,6 +10,7 @@ from torch import nn
 
 from nascli.artifacts.base import same_data
 from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.mistakes import Mistaken
 from nascli.artifacts.model import Model, TrainedModel
 from nascli.artifacts.report import Evaluation
 from nascli.artifacts.supernet import SupernetCheckpoint
@@ -90,6 +91,17 @@ def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, l
     if lut is not None:
         report["table"] = _predicted(space, lut, trained.arch)
     return Evaluation(report, _latency(network.cpu(), shape, lut))
+
+
+def mistakes(setup: Setup, report: Mapping[str, Any]) -> Mistaken | None:
+    """The images of the mistakes that a report tells; None where it tells of none in particular."""
+    import numpy as np
+
+    told = report.get("mistakes")
+    if not isinstance(told, list) or not all(isinstance(item, Mapping) and "image" in item for item in told):
+        return None
+    places = [int(item["image"]) for item in told]
+    return Mistaken(setup.dataflow.pixels("test", places), np.array(places, dtype=np.int64))
 
 
 def _predicted(space: SearchSpace, lut: LookupTable, arch: Sequence[int]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from nascli.commands.views import (
     export,
     history,
     lookup_table,
+    mistakes,
     report,
     strategy_state,
     trained,
@@ -33,6 +34,7 @@ _KINDS = {
     "model": trained,
     "checkpoint": checkpoint,
     "report": report,
+    "mistakes": mistakes,
     "comparison": comparison,
     "export": export,
 }
