@@ -1,118 +1,193 @@
-"""Kill `train-supernet` and `search` with SIGKILL again and again; the results must equal uninterrupted ones.
+"""Kill every stage with SIGKILL again and again: no half file is ever there, and the results equal uninterrupted ones.
 
-    python tests/campaigns/kills.py [--kills 5] [--folder DIR]
+    nox -s reliability -- kills [--kills 34] [--writes 10] [--only STAGE] [--seed 0] [--log FILE]
 
-Each kill comes after the first checkpoint of its process and between two checkpoints. Prints one line per stage
-and exits 1 if a tensor, an architecture or a history differs.
+`--kills` of each stage come at random moments: every fourth anywhere in the life of the process, the others after its
+first file. `--writes` more hit the process where it replaces, flushes or removes a file. After each kill all files are
+read whole; the process is started again with --resume. Exits 1 if a file is not whole or a digest differs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
+import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-YAML = """
-search_space: {use: tiny, input_shape: [1, 8, 8], classes: 10}
-dataflow: {use: digits, batch_size: 64}
-constraint: ['macs<=3e5']
-train_supernet: {epochs: 24, checkpoint_steps: 30}
-search:
-  search_strategy: {use: evolution, population: 20}
-  evaluator: {use: supernet, calibration_images: 1024}
-  max_evaluations: 250
-  checkpoint_minutes: 0.005
+from nascli.console import out
+from tests.campaigns.reliability_kit import WORKS, YAML, Log, Work, digests, environment, leftovers, unwhole
+
+MOST = 4  # kills before a run is left to end
+COLUMNS = ("stage", "kills", "at a write", "temporary file there", "resumed", "whole after each", "ends", "bit-equal")
+
+# Kills the process before or after a certain call; without a number, counts the calls.
+WRITES = """
+import atexit, os, signal
+wanted, calls = int(os.environ.get("KILL_AT", "0")), 0
+
+def counted(call):
+    def counting(*args, **kwargs):
+        global calls
+        calls += 1
+        if calls == wanted:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = call(*args, **kwargs)
+        calls += 1
+        if calls == wanted:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    return counting
+
+for name in ("fsync", "replace", "unlink"):
+    setattr(os, name, counted(getattr(os, name)))
+if "CALLS" in os.environ:
+    atexit.register(lambda: open(os.environ["CALLS"], "w").write(str(calls)))
 """
 
 
-def command(*arguments: str) -> list[str]:
-    """The command line of a stage."""
-    return [sys.executable, "-m", "nascli", *arguments, "-q"]
+class Stage:
+    """One stage, its uninterrupted result, and what came of the kills."""
 
+    def __init__(self, work: Work, chain: Path, rng: random.Random, log: Log) -> None:
+        self.work, self.chain, self.rng, self.log = work, chain, rng, log
+        self.folder = chain / "killed"
+        self.seen: Counter[str] = Counter()
+        self.wrong: list[str] = []
 
-def events(folder: Path) -> list[dict[str, object]]:
-    """The lines of a run's log."""
-    log = folder / "log.jsonl"
-    lines = log.read_text().splitlines() if log.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("}")]
+    def start(self, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """The stage in the background, resuming what is there."""
+        more = ("--resume",) if self.work.resumes else ()
+        command = self.work.command(self.folder / self.work.out, *more)
+        return subprocess.Popen(
+            command, cwd=self.chain, env=environment(env), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
 
-
-def checkpoints(out: Path) -> float:
-    """When the run last wrote its checkpoint; 0 before the first."""
-    files = list(out.with_name(out.name + ".run").glob("last.*"))
-    return max((file.stat().st_mtime for file in files), default=0.0)
-
-
-def run_killed(arguments: list[str], out: Path, kills: int, rng: random.Random, env: dict[str, str]) -> int:
-    """Run to the end through `kills` kills; the number of kills that hit a living process."""
-    done = 0
-    while True:
-        process = subprocess.Popen(command(*arguments, "-o", str(out), "--resume"), env=env, stdout=subprocess.DEVNULL)
-        started = checkpoints(out)
-        while process.poll() is None and done < kills:
+    def reference(self) -> None:
+        """Make the result without kills, count the calls that write, and see when the first file comes."""
+        process, begun, self.first = (
+            self.start({"PYTHONPATH": self.patched, "CALLS": str(self.chain / "calls")}),
+            time.monotonic(),
+            0.0,
+        )
+        while process.poll() is None:
             time.sleep(0.01)
-            if checkpoints(out) > started:
-                time.sleep(rng.uniform(0.02, 0.25))
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-                done += 1
-                break
-        if process.wait() == 0:
-            return done
-        if process.returncode != -signal.SIGKILL:
-            raise SystemExit(f"the stage failed with exit code {process.returncode}")
+            if not self.first and self.folder.exists():
+                self.first = time.monotonic() - begun
+        self.took = time.monotonic() - begun
+        if process.wait():
+            raise SystemExit(f"{self.work.name}: {process.stderr.read() if process.stderr else ''}")
+        self.calls = int((self.chain / "calls").read_text())
+        self.digests = digests(self.folder)
+        for path in self.folder.iterdir():  # the inputs of the next stage
+            if path.suffix != ".run" and not (self.chain / path.name).exists():
+                path.rename(self.chain / path.name)
+        shutil.rmtree(self.folder)
+
+    @property
+    def patched(self) -> str:
+        """PYTHONPATH with the calls counted."""
+        return f"{self.chain / 'site'}:{environment()['PYTHONPATH']}"
+
+    def killed_once(self, moment: float | None, call: int = 0) -> bool:
+        """Whether the process was killed: after `moment` seconds or at the `call`-th call; else it ended."""
+        process = self.start({"PYTHONPATH": self.patched, "KILL_AT": str(call)} if call else None)
+        try:
+            process.wait(moment)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        _, stderr = process.communicate()
+        if process.returncode == -signal.SIGKILL:
+            self.seen["kills"] += 1
+            self.seen["at a write"] += bool(call)
+            self.seen["temporary"] += bool(list(self.folder.rglob(".*.tmp")))
+            self.note(unwhole(self.folder) if self.folder.exists() else [], "half a file")
+            return True
+        if process.returncode:
+            done = digests(self.folder) == self.digests
+            self.seen["killed after the result"] += done
+            self.note([] if done else [stderr[-500:]], f"exit code {process.returncode}")
+        return False
+
+    def note(self, complaints: list[str], what: str) -> None:
+        """Remember and log what is wrong."""
+        self.wrong += [
+            self.log.add({"stage": self.work.name, "wrong": f"{what}: {text}"})["wrong"] for text in complaints
+        ]
+
+    def ended(self) -> None:
+        """Compare what a run through kills ended with, and remove it."""
+        self.seen["ends"] += 1
+        found = digests(self.folder)
+        self.seen["equal"] += found == self.digests
+        self.note([] if found == self.digests else [f"{found}, not {self.digests}"], "differs")
+        if not self.seen["killed after the result"]:
+            self.note(leftovers(self.folder), "left behind")
+        for path in self.folder.rglob("log.jsonl"):
+            self.seen["resumed"] += sum('"resume"' in line for line in path.read_text().splitlines())
+        shutil.rmtree(self.folder)
+
+    def run(self, kills: int, writes: int) -> dict[str, Any]:
+        """All kills of this stage."""
+        while self.seen["kills"] < kills:
+            for _ in range(min(self.rng.randint(1, MOST), kills - self.seen["kills"])):
+                begin = 0.0 if self.seen["kills"] % 4 == 0 else self.first
+                if not self.killed_once(self.rng.uniform(begin, self.took)):
+                    break
+            else:
+                while self.killed_once(None):
+                    pass
+            self.ended()
+        for call in sorted(self.rng.sample(range(1, self.calls + 1), min(writes, self.calls))):
+            while self.killed_once(None, call):
+                call = 0
+            self.ended()
+        return self.log.add(
+            {
+                "stage": self.work.name,
+                "took": round(self.took, 1),
+                "first": round(self.first, 1),
+                "calls": self.calls,
+                **self.seen,
+                "wrong": self.wrong,
+            }
+        )
 
 
-def digest(path: Path) -> str:
-    """The digest of an artifact."""
-    text = subprocess.run([*command("inspect", str(path))[:-1], "--json"], check=True, capture_output=True, text=True)
-    return str(json.loads(text.stdout)["digest"])
-
-
-def same_tensors(first: Path, second: Path) -> bool:
-    """Whether two supernets are equal bit for bit."""
-    import torch
-
-    a, b = (torch.load(path, weights_only=True)["state_dict"] for path in (first, second))
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
-def main() -> int:
+def main(words: list[str]) -> int:
     """Run the campaign."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=5)
-    parser.add_argument("--folder", type=Path, default=None)
+    parser.add_argument("--kills", type=int, default=34)
+    parser.add_argument("--writes", type=int, default=10)
+    parser.add_argument("--only", default="")
     parser.add_argument("--seed", type=int, default=0)
-    told = parser.parse_args()
-    folder = told.folder or Path(tempfile.mkdtemp(prefix="nascli-kills-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.yaml").write_text(YAML)
-    config, rng, env = str(folder / "run.yaml"), random.Random(told.seed), {**os.environ, "OMP_NUM_THREADS": "1"}
-    whole, killed = folder / "whole.pt", folder / "killed.pt"
-    train = ["train-supernet", "-c", config]
-    subprocess.run(command(*train, "-o", str(whole)), check=True, env=env, stdout=subprocess.DEVNULL)
-    hits = run_killed(train, killed, told.kills, rng, env)
-    resumes = [e["step"] for e in events(folder / "killed.pt.run") if e["event"] == "resume"]
-    equal = same_tensors(whole, killed) and digest(whole) == digest(killed)
-    print(f"train-supernet: {hits} kills, resumed at steps {resumes}, bit-equal: {equal}")
-
-    search = ["search", "-c", config, "--supernet", str(whole)]
-    first, second = folder / "whole.npy", folder / "killed.npy"
-    subprocess.run(command(*search, "-o", str(first)), check=True, env=env, stdout=subprocess.DEVNULL)
-    shots = run_killed(search, second, told.kills, rng, env)
-    resumed = [e["evaluated"] for e in events(folder / "killed.npy.run") if e["event"] == "resume"]
-    same = all(digest(first.with_suffix(s)) == digest(second.with_suffix(s)) for s in (".npy", ".history.h5"))
-    print(f"search: {shots} kills, resumed after {resumed} evaluations, same architecture and history: {same}")
-    enough = hits == shots == told.kills and all(step > 0 for step in resumes)
-    return 0 if equal and same and enough else 1
+    parser.add_argument("--log", type=Path, default=None)
+    told = parser.parse_args(words)
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="nascli-kills-") as name:
+        chain = Path(name)
+        (chain / "run.yaml").write_text(YAML)
+        (chain / "site").mkdir()
+        (chain / "site/sitecustomize.py").write_text(WRITES)
+        for i, work in enumerate(WORKS):
+            stage = Stage(work, chain, random.Random(told.seed * 100 + i), Log(told.log))
+            stage.reference()
+            if told.only in work.name:
+                rows.append(stage.run(told.kills, told.writes))
+    out.table("SIGKILL", COLUMNS, [_shown(row) for row in rows])
+    for row in rows:
+        out.text("\n  ".join((f"{row['stage']}:", *row["wrong"]))) if row["wrong"] else None
+    return 1 if any(row["wrong"] for row in rows) else 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _shown(row: Mapping[str, Any]) -> tuple[object, ...]:
+    counts = (row.get(name, 0) for name in ("kills", "at a write", "temporary", "resumed"))
+    whole = not any(text.startswith("half") for text in row["wrong"])
+    return (row["stage"], *counts, whole, row.get("ends", 0), row.get("equal", 0))
