@@ -29,7 +29,7 @@ from typing import Any
 from nascli.console import out
 from nascli.errors import NascliError
 from tests.campaigns.fault_kit import in_process, make_base
-from tests.campaigns.fuzz_readers import READERS, Reader, prepare
+from tests.campaigns.fuzz_readers import READERS, Reader, Refused, prepare
 from tests.campaigns.reliability_kit import Log, environment
 
 GIB = 2**30
@@ -86,6 +86,8 @@ def _one(reader: Reader, folder: Path, rng: random.Random) -> tuple[str, str]:
     signal.alarm(LONGEST)
     try:
         reader.read(folder, made)
+    except Refused:
+        return "refused", ""
     except NascliError as error:
         return ("refused", "") if error.exit_code != 1 else ("wrong", str(error))
     except (Exception, TooLong) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import shutil
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.campaigns.fault_kit import ROOT, Tried, in_process
+from tests.campaigns.fault_kit import ROOT, in_process
 from tests.campaigns.fuzz_mutations import damaged, garbled, spoilt, with_content, with_header
 
 PARTS = (
@@ -28,6 +29,9 @@ GOLDEN = ROOT / "tests/golden/v1"
 SMALL = "-c run.yaml --force --set search.max_evaluations=2 --set search.search_strategy=random"
 
 
+TRAINING = "train-supernet -c run.yaml -o run.pt --set train_supernet.checkpoint_steps=3"
+
+
 @dataclass(frozen=True)
 class Reader:
     """One way into nascli.
@@ -42,15 +46,28 @@ class Reader:
 
 
 class Bug(Exception):
-    """A command that ended with exit code 1 or a traceback."""
+    """A command that ended with exit code 1."""
 
 
-def called(folder: Path, *lines: str) -> None:
-    """Run command lines; raises Bug where one says that it is a bug."""
+class Refused(Exception):
+    """A command that ended with an exit code that it may end with."""
+
+
+def called(folder: Path, *lines: str | list[str]) -> None:
+    """Run command lines.
+
+    Raises:
+        Bug: one says that it is a bug.
+        Refused: one ends with another exit code than 0.
+    """
+    codes = []
     for line in lines:
-        done: Tried = in_process(folder, line.split())
+        done = in_process(folder, line.split() if isinstance(line, str) else line)
         if done.code == 1:
             raise Bug(f"{line}: {done.stderr}")
+        codes.append(done.code)
+    if any(codes):
+        raise Refused
 
 
 def bad(name: str) -> str:
@@ -141,8 +158,8 @@ def resumed(folder: Path, name: str) -> None:
     """A run that goes on from it."""
     (folder / "run.pt.run").mkdir(exist_ok=True)
     shutil.move(folder / name, folder / "run.pt.run/last.pt")
-    called(folder, "train-supernet -c run.yaml -o run.pt --resume")
     (folder / "run.pt").unlink(missing_ok=True)
+    called(folder, f"{TRAINING} --resume")
 
 
 def configured(folder: Path, name: str) -> None:
@@ -157,9 +174,7 @@ def configured(folder: Path, name: str) -> None:
 
 def assigned(folder: Path, text: str) -> None:
     """Behind `--set`."""
-    done = in_process(folder, ["train-supernet", "-c", "run.yaml", "-o", "new.pt", "--dry-run", "--set", text])
-    if done.code == 1:
-        raise Bug(done.stderr)
+    called(folder, ["train-supernet", "-c", "run.yaml", "-o", "new.pt", "--dry-run", "--set", text])
 
 
 def texts(*begin: str) -> Callable[[Path, random.Random], str]:
@@ -189,7 +204,8 @@ def answered(folder: Path, name: str) -> None:
     from nascli.artifacts.architecture import Architecture
     from nascli.artifacts.base import read_header
 
-    called(folder, f"inspect {name}")
+    with contextlib.suppress(Refused):
+        called(folder, f"inspect {name}")
     Architecture.open(folder / name).adopt(_record(read_header(folder / "arch.npy")))
 
 
@@ -241,8 +257,9 @@ def prepare(folder: Path) -> None:
     import numpy as np
     from PIL import Image
 
-    for name in ("checkpoint.pt", "arch.generator.pt", "compare.json"):
+    for name in ("arch.generator.pt", "compare.json"):
         shutil.copy(GOLDEN / name, folder / name)
+    _interrupt(folder)
     (folder / "answer.json").write_text(in_process(folder, ["inspect", "--as", "nni", "arch.npy"]).stdout)
     (folder / "full.yaml").write_text(in_process(folder, ["init"]).stdout)
     table = {"".join(map(str, [i % 3, i % 2, 1])): {"mean_acc": i / 9, "test": [1, 2.5]} for i in range(9)}
@@ -262,6 +279,22 @@ def prepare(folder: Path) -> None:
     for name in ("p.png", "p.jpg", "p.gif", "p.tif", "p.bmp", "p.webp"):
         Image.fromarray(pixels).save(folder / name)
     shutil.make_archive(str(folder / "images"), "zip", folder / "images")
+
+
+def _interrupt(folder: Path) -> None:
+    """A training that ended without its result: its checkpoint."""
+    from nascli.run import Run
+
+    kept = folder / "run.pt.run/last.pt"
+    finish = Run.finish
+    try:
+        Run.finish = lambda run: None if kept.exists() else finish(run)  # type: ignore[method-assign]
+        called(folder, TRAINING)
+    finally:
+        Run.finish = finish  # type: ignore[method-assign]
+    shutil.copy(kept, folder / "checkpoint.pt")
+    shutil.rmtree(folder / "run.pt.run")
+    (folder / "run.pt").unlink()
 
 
 PICTURES = ("p.png", "p.jpg", "p.gif", "p.tif", "p.bmp", "p.webp")

@@ -3,102 +3,60 @@
     nox -s reliability -- kills [--kills 34] [--writes 10] [--only STAGE] [--seed 0] [--log FILE]
 
 `--kills` of each stage come at random moments: every fourth anywhere in the life of the process, the others after its
-first file. `--writes` more hit the process where it replaces, flushes or removes a file. After each kill all files are
-read whole; the process is started again with --resume. Exits 1 if a file is not whole or a digest differs.
+first file. `--writes` more come right before or behind a flush or a replacement of a file. After each kill all files
+are read whole; the process is started again with --resume. Exits 1 if a file is not whole or a digest differs.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nascli.console import out
-from tests.campaigns.reliability_kit import WORKS, YAML, Log, Work, digests, environment, leftovers, unwhole
+from tests.campaigns.reliability_kit import Log, Reference, digests, leftovers, references, unwhole
 
 MOST = 4  # kills before a run is left to end
 COLUMNS = ("stage", "kills", "at a write", "temporary file there", "resumed", "whole after each", "ends", "bit-equal")
 
-# Kills the process before or after a certain call; without a number, counts the calls.
-WRITES = """
-import atexit, os, signal
-wanted, calls = int(os.environ.get("KILL_AT", "0")), 0
 
-def counted(call):
-    def counting(*args, **kwargs):
-        global calls
-        calls += 1
-        if calls == wanted:
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = call(*args, **kwargs)
-        calls += 1
-        if calls == wanted:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-    return counting
+class Killing:
+    """The kills of one stage."""
 
-for name in ("fsync", "replace", "unlink"):
-    setattr(os, name, counted(getattr(os, name)))
-if "CALLS" in os.environ:
-    atexit.register(lambda: open(os.environ["CALLS"], "w").write(str(calls)))
-"""
-
-
-class Stage:
-    """One stage, its uninterrupted result, and what came of the kills."""
-
-    def __init__(self, work: Work, chain: Path, rng: random.Random, log: Log) -> None:
-        self.work, self.chain, self.rng, self.log = work, chain, rng, log
-        self.folder = chain / "killed"
+    def __init__(self, reference: Reference, rng: random.Random, log: Log) -> None:
+        self.reference, self.rng, self.log = reference, rng, log
+        self.folder = reference.chain / "killed"
         self.seen: Counter[str] = Counter()
         self.wrong: list[str] = []
 
-    def start(self, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """The stage in the background, resuming what is there."""
-        more = ("--resume",) if self.work.resumes else ()
-        command = self.work.command(self.folder / self.work.out, *more)
-        return subprocess.Popen(
-            command, cwd=self.chain, env=environment(env), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
+    def run(self, kills: int, writes: int) -> dict[str, Any]:
+        """All of them; what came of it."""
+        while self.seen["kills"] < kills:
+            for _ in range(min(self.rng.randint(1, MOST), kills - self.seen["kills"])):
+                begin = 0.0 if self.seen["kills"] % 4 == 0 else self.reference.first
+                if not self._killed(self.rng.uniform(begin, self.reference.took)):
+                    break
+            else:
+                self._killed(None)
+            self._ended()
+        calls = range(1, self.reference.calls + 1)
+        for call in sorted(self.rng.sample(calls, min(writes, len(calls)))):
+            if self._killed(None, call):
+                self._killed(None)
+            self._ended()
+        return self.log.add({"stage": self.reference.work.name, **self.seen, "wrong": self.wrong})
 
-    def reference(self) -> None:
-        """Make the result without kills, count the calls that write, and see when the first file comes."""
-        process, begun, self.first = (
-            self.start({"PYTHONPATH": self.patched, "CALLS": str(self.chain / "calls")}),
-            time.monotonic(),
-            0.0,
-        )
-        while process.poll() is None:
-            time.sleep(0.01)
-            if not self.first and self.folder.exists():
-                self.first = time.monotonic() - begun
-        self.took = time.monotonic() - begun
-        if process.wait():
-            raise SystemExit(f"{self.work.name}: {process.stderr.read() if process.stderr else ''}")
-        self.calls = int((self.chain / "calls").read_text())
-        self.digests = digests(self.folder)
-        for path in self.folder.iterdir():  # the inputs of the next stage
-            if path.suffix != ".run" and not (self.chain / path.name).exists():
-                path.rename(self.chain / path.name)
-        shutil.rmtree(self.folder)
-
-    @property
-    def patched(self) -> str:
-        """PYTHONPATH with the calls counted."""
-        return f"{self.chain / 'site'}:{environment()['PYTHONPATH']}"
-
-    def killed_once(self, moment: float | None, call: int = 0) -> bool:
+    def _killed(self, moment: float | None, call: int = 0) -> bool:
         """Whether the process was killed: after `moment` seconds or at the `call`-th call; else it ended."""
-        process = self.start({"PYTHONPATH": self.patched, "KILL_AT": str(call)} if call else None)
+        more = ("--resume",) if self.reference.work.resumes else ()
+        process = self.reference.start(self.folder, *more, KILL_AT=call)
         try:
             process.wait(moment)
         except subprocess.TimeoutExpired:
@@ -108,57 +66,31 @@ class Stage:
             self.seen["kills"] += 1
             self.seen["at a write"] += bool(call)
             self.seen["temporary"] += bool(list(self.folder.rglob(".*.tmp")))
-            self.note(unwhole(self.folder) if self.folder.exists() else [], "half a file")
+            self._note("half a file", unwhole(self.folder) if self.folder.exists() else [])
             return True
-        if process.returncode:
-            done = digests(self.folder) == self.digests
-            self.seen["killed after the result"] += done
-            self.note([] if done else [stderr[-500:]], f"exit code {process.returncode}")
+        if process.returncode:  # 2: the result was there when the process was killed
+            done = process.returncode == 2 and digests(self.folder) == self.reference.digests
+            self.seen["killed behind the result"] += done
+            self._note(f"exit code {process.returncode}", [] if done else [stderr[-500:]])
         return False
 
-    def note(self, complaints: list[str], what: str) -> None:
-        """Remember and log what is wrong."""
-        self.wrong += [
-            self.log.add({"stage": self.work.name, "wrong": f"{what}: {text}"})["wrong"] for text in complaints
-        ]
+    def _note(self, what: str, complaints: list[str]) -> None:
+        self.wrong += [f"{what}: {text}" for text in complaints]
+        for text in complaints:
+            self.log.add({"stage": self.reference.work.name, "wrong": f"{what}: {text}"})
 
-    def ended(self) -> None:
+    def _ended(self) -> None:
         """Compare what a run through kills ended with, and remove it."""
         self.seen["ends"] += 1
         found = digests(self.folder)
-        self.seen["equal"] += found == self.digests
-        self.note([] if found == self.digests else [f"{found}, not {self.digests}"], "differs")
-        if not self.seen["killed after the result"]:
-            self.note(leftovers(self.folder), "left behind")
+        self.seen["equal"] += found == self.reference.digests
+        self._note("differs", [] if found == self.reference.digests else [str(found)])
+        self._note(
+            "left behind", [text for text in leftovers(self.folder) if not self.seen["killed behind the result"]]
+        )
         for path in self.folder.rglob("log.jsonl"):
             self.seen["resumed"] += sum('"resume"' in line for line in path.read_text().splitlines())
         shutil.rmtree(self.folder)
-
-    def run(self, kills: int, writes: int) -> dict[str, Any]:
-        """All kills of this stage."""
-        while self.seen["kills"] < kills:
-            for _ in range(min(self.rng.randint(1, MOST), kills - self.seen["kills"])):
-                begin = 0.0 if self.seen["kills"] % 4 == 0 else self.first
-                if not self.killed_once(self.rng.uniform(begin, self.took)):
-                    break
-            else:
-                while self.killed_once(None):
-                    pass
-            self.ended()
-        for call in sorted(self.rng.sample(range(1, self.calls + 1), min(writes, self.calls))):
-            while self.killed_once(None, call):
-                call = 0
-            self.ended()
-        return self.log.add(
-            {
-                "stage": self.work.name,
-                "took": round(self.took, 1),
-                "first": round(self.first, 1),
-                "calls": self.calls,
-                **self.seen,
-                "wrong": self.wrong,
-            }
-        )
 
 
 def main(words: list[str]) -> int:
@@ -171,19 +103,13 @@ def main(words: list[str]) -> int:
     parser.add_argument("--log", type=Path, default=None)
     told = parser.parse_args(words)
     rows = []
-    with tempfile.TemporaryDirectory(prefix="nascli-kills-") as name:
-        chain = Path(name)
-        (chain / "run.yaml").write_text(YAML)
-        (chain / "site").mkdir()
-        (chain / "site/sitecustomize.py").write_text(WRITES)
-        for i, work in enumerate(WORKS):
-            stage = Stage(work, chain, random.Random(told.seed * 100 + i), Log(told.log))
-            stage.reference()
-            if told.only in work.name:
-                rows.append(stage.run(told.kills, told.writes))
+    with tempfile.TemporaryDirectory(prefix="nascli-kills-") as folder:
+        for reference in references(Path(folder)):
+            rng = random.Random(f"{told.seed} {reference.work.name}")
+            if told.only in reference.work.name:
+                rows.append(Killing(reference, rng, Log(told.log)).run(told.kills, told.writes))
     out.table("SIGKILL", COLUMNS, [_shown(row) for row in rows])
-    for row in rows:
-        out.text("\n  ".join((f"{row['stage']}:", *row["wrong"]))) if row["wrong"] else None
+    out.text("\n".join(f"{row['stage']}: {text}" for row in rows for text in row["wrong"]))
     return 1 if any(row["wrong"] for row in rows) else 0
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +66,34 @@ WORKS = (
 )
 
 
+# Counts the calls that write for good, before and after each; at one of them the process is killed, or the call fails.
+SITE = """
+import atexit, errno, os, signal
+kill, fail, calls = int(os.environ.get("KILL_AT", "0")), int(os.environ.get("FAIL_AT", "0")), 0
+
+def passed():
+    global calls
+    calls += 1
+    if calls == kill:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def counted(call):
+    def counting(*args, **kwargs):
+        passed()
+        if fail and calls >= fail:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        result = call(*args, **kwargs)
+        passed()
+        return result
+    return counting
+
+for name in ("fsync", "replace"):
+    setattr(os, name, counted(getattr(os, name)))
+if "CALLS" in os.environ:
+    atexit.register(lambda: open(os.environ["CALLS"], "w").write(str(calls)))
+"""
+
+
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """One thread, and this checkout whatever is installed."""
     return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2]), **(more or {})}
@@ -109,6 +140,72 @@ def leftovers(folder: Path) -> list[str]:
     return [str(path.relative_to(folder)) for path in (*folder.rglob(".*.tmp"), *folder.rglob("*.run/last.*"))]
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A stage that ran without disturbance.
+
+    Args:
+        chain: the folder that its inputs and its result lie in.
+        digests: of all that it made.
+        took: seconds.
+        first: seconds until its first file.
+        calls: how often it came before or behind a call that writes for good.
+        size: bytes of all that it made.
+    """
+
+    work: Work
+    chain: Path
+    digests: Mapping[str, str]
+    took: float
+    first: float
+    calls: int
+    size: int
+
+    def start(self, folder: Path, *more: str, **env: object) -> subprocess.Popen[str]:
+        """The stage in the background, with its result in `folder`."""
+        told = {"PYTHONPATH": f"{self.chain / 'site'}:{environment()['PYTHONPATH']}"}
+        return subprocess.Popen(
+            self.work.command(folder / self.work.out, *more),
+            cwd=self.chain,
+            env=environment(told | {name: str(value) for name, value in env.items()}),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @property
+    def again(self) -> tuple[str, ...]:
+        """The options with which it goes on."""
+        return ("--resume", "--force") if self.work.resumes else ()
+
+
+def references(chain: Path) -> Iterator[Reference]:
+    """The stages in order, each run once in a folder."""
+    (chain / "run.yaml").write_text(YAML)
+    (chain / "site").mkdir(parents=True)
+    (chain / "site/sitecustomize.py").write_text(SITE)
+    for work in WORKS:
+        yield _reference(work, chain)
+
+
+def _reference(work: Work, chain: Path) -> Reference:
+    folder, first, begun = chain / "made", 0.0, time.monotonic()
+    process = Reference(work, chain, {}, 0, 0, 0, 0).start(folder, CALLS=chain / "calls")
+    while process.poll() is None:
+        time.sleep(0.01)
+        first = first or (time.monotonic() - begun if folder.exists() else 0.0)
+    took = time.monotonic() - begun
+    if process.returncode:
+        raise SystemExit(f"{work.name}: {process.stderr.read() if process.stderr else ''}")
+    found, size = digests(folder), sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    calls = int((chain / "calls").read_text())
+    for path in folder.iterdir():
+        if path.suffix != ".run":
+            path.rename(chain / path.name)
+    shutil.rmtree(folder)
+    return Reference(work, chain, found, took, first, calls, size)
+
+
 class Log:
     """Results, one JSON object a line, written as they come."""
 
@@ -121,8 +218,3 @@ class Log:
             with self._path.open("a") as stream:
                 stream.write(json.dumps(row) + "\n")
         return dict(row)
-
-
-def words(values: Sequence[object]) -> str:
-    """Values with commas."""
-    return ", ".join(map(str, values))
