@@ -55,8 +55,8 @@ class Disturbance:
 
     def full(self, folder: Path) -> tuple[int, str]:
         """Run with room for some of its files beside the old result."""
-        held = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        remount(folder, f"size={held + self.rng.randrange(4096, int(1.2 * self.reference.size) + 65536)}")
+        held = sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+        remount(folder, f"size={held + self.rng.randrange(4096, int(1.3 * self.reference.size) + 8192)}")
         return self._run(folder)
 
     def readonly(self, folder: Path) -> tuple[int, str]:
