@@ -2,7 +2,8 @@
 
     python measure_blocks.py FOLDER [ROUNDS]
 
-FOLDER is what `nascli export-blocks` wrote. The median of each model's samples, in ms, goes into its measurements.csv.
+FOLDER is what `nascli export-blocks` wrote. The median of each model's samples, in ms, goes into its measurements.csv;
+that of a block less what the runtime takes to do nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def main(folder: Path, rounds: int) -> None:
     """Measure every model once a round, in random order, so that the load of a moment meets all alike."""
     manifest = json.loads((folder / "manifest.json").read_text())
     whole = manifest["space"]["description"]["input_shape"]
-    timers = {}
+    timers = {"empty": timer(folder / manifest["empty"]["file"], [1, 1, 1, 1])}
     for entry in (*manifest["blocks"], *manifest["networks"]):
         name = entry.get("id") or ",".join(map(str, entry["architecture"]))
         shape = [manifest["batch"], *entry.get("input_shape", whole)]
@@ -50,11 +51,13 @@ def main(folder: Path, rounds: int) -> None:
     for _ in range(rounds):
         for name in random.sample(sorted(timers), len(timers)):
             samples[name].append(timers[name]())
+    nothing = median(samples["empty"])
     file = folder / "measurements.csv"
     with file.open(newline="") as stream:
         lines = list(csv.DictReader(stream))
     for line in lines:
-        line |= {"value": median(samples[line["id"] or line["architecture"]]), "unit": "ms"}
+        value = median(samples[line["id"] or line["architecture"]])
+        line |= {"value": max(value - nothing, 0.0) if line["id"] else value, "unit": "ms"}
     with file.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(lines[0]))
         writer.writeheader()

@@ -66,6 +66,7 @@ def test_the_device_example_measures_what_was_exported(tmp_path: Path) -> None:
     assert run(["import-measurements", *table, "-q"]) == 0
     column = LookupTable.open(lut).payload.columns["latency_ms@here"]
     assert column.evidence is not None
-    assert (column.evidence.samples > 0).all()
+    assert (column.evidence.samples >= 0).all()
+    assert column.evidence.samples.any()
     assert column.evidence.networks.shape == (1, 12)
     assert column.error is not None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from nascli.errors import RunFailed, UsageError
+from nascli.errors import RunFailed
 
 
 def canonical_json(value: Any) -> bytes:
@@ -58,39 +58,58 @@ def atomic_write(path: Path, write: Callable[[IO[bytes]], None]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace `path` by these bytes, as `atomic_write` does."""
+
+    def write(stream: IO[bytes]) -> None:
+        stream.write(data)
+
+    atomic_write(path, write)
+
+
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A folder to write into that becomes `path` at the end; after an error nothing is left of it.
+    """An empty folder that takes the place of `path` when the block ends; nothing of it is left if the block fails.
+
+    What stood there before is put aside for the moment between two renames, then removed.
 
     Raises:
-        UsageError: `path` is a file, or a folder with something in it.
-        RunFailed: it cannot be written or the disk is full.
+        RunFailed: the folder above cannot be written or the disk is full; what was there is kept.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        what = "a folder with something in it" if path.is_dir() else "a file"
-        raise UsageError(f"-o {path} is {what}", hint="choose another -o, or remove it")
-    temporary = path.absolute().with_name(f".{path.absolute().name}.{os.getpid()}.tmp")
+    place = path.resolve()
+    temporary, before = (place.with_name(f".{place.name}.{os.getpid()}{end}") for end in (".tmp", ".old.tmp"))
     try:
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(path.absolute())
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(place)
         temporary.mkdir()
         yield temporary
-        temporary.replace(path)
+        _swap(temporary, place, before)
     except OSError as error:
         raise RunFailed(f"cannot write {path}", why=error.strerror or str(error)) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def _swap(new: Path, place: Path, before: Path) -> None:
+    if place.exists():
+        place.replace(before)
+    try:
+        new.replace(place)
+    except BaseException:
+        if before.exists():
+            before.replace(place)
+        raise
+    with _folder(place.parent) as descriptor:
+        os.fsync(descriptor)
+    shutil.rmtree(before, ignore_errors=True)
+
+
 def _remove_leftovers(path: Path) -> None:
-    """Remove what writers that were killed left behind; what a living writer writes is kept."""
+    """Remove what writers that were killed left behind; a living writer's is kept."""
     for leftover in path.parent.glob(f".{_escaped(path.name)}.*.tmp"):
-        pid = leftover.name.removesuffix(".tmp").rpartition(".")[2]
+        pid = leftover.name.removesuffix(".tmp").removesuffix(".old").rpartition(".")[2]
         if pid.isdecimal() and not _alive(int(pid)):
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink(missing_ok=True)
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
 
 
 def _escaped(name: str) -> str:

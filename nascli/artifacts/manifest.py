@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,11 +70,31 @@ class Manifest(_Part):
     batch: int = Field(ge=1, description="images a forward, fixed in the models")
     fold_bn: bool = Field(description="whether BatchNorm is part of the convolution before it")
     blocks: tuple[BlockEntry, ...] = Field(description="each distinct block once")
+    empty: ModelFile | None = Field(
+        default=None,
+        description="a model that does nothing, from (1, 1, 1, 1): what the runtime takes by itself, to be subtracted "
+        "from each block, not from networks; null where no model was written",
+    )
     networks: tuple[NetworkEntry, ...] = Field(default=(), description="whole networks over the whole range of costs")
 
     def text(self) -> str:
         """As JSON."""
         return self.model_dump_json(indent=1) + "\n"
+
+    @classmethod
+    def beside(cls, file: Path) -> Manifest | None:
+        """That in the folder of a file; None where there is none, or something else of that name.
+
+        Raises:
+            ArtifactError: a manifest of blocks that cannot be read.
+        """
+        path = file.with_name(NAME)
+        try:
+            found = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return None
+        ours = isinstance(found, dict) and str(found.get("format")).startswith("nascli.blocks/")
+        return cls.read(path) if ours else None
 
     @classmethod
     def read(cls, path: Path) -> Manifest:

@@ -111,6 +111,7 @@ def _made(
     lut: Path | None,
 ) -> LookupTable:
     from nascli.artifacts.lookup_table import LookupTable
+    from nascli.artifacts.manifest import Manifest
     from nascli.commands.naming import named_space
     from nascli.cost.building import joined
     from nascli.cost.filling import known_fill
@@ -121,7 +122,8 @@ def _made(
     from nascli.run import Run
 
     fill, read = known_fill(given.fill), reader(given.form)
-    listed, before = _manifest(manifest, given.file), LookupTable.open(lut) if lut else None
+    listed = Manifest.read(manifest) if manifest else Manifest.beside(given.file)
+    before = LookupTable.open(lut) if lut else None
     records = {"manifest": listed.space} if listed else {}
     space, record = named_space(*named, records | ({"lut": before.space} if before else {}))
     blocks, wanted = space.cost_blocks(), Wanted(given.metric, given.unit)
@@ -132,19 +134,6 @@ def _made(
     inputs = {"lut": before.header.as_input()} if before else {}
     run = Run(path, config={**notes, "metric": given.metric, "unit": given.unit, "fill": fill}, inputs=inputs)
     return run.complete(table).write(path)
-
-
-def _manifest(given: Path | None, file: Path) -> Manifest | None:
-    """The one that is named, or else the one beside the measurements, if it is one."""
-    from nascli.artifacts.manifest import NAME, Manifest
-    from nascli.errors import ArtifactError
-
-    if given is not None:
-        return Manifest.read(given)
-    try:
-        return Manifest.read(file.with_name(NAME))
-    except ArtifactError:
-        return None
 
 
 def _notes(given: Given, listed: Manifest | None) -> dict[str, Any]:

@@ -55,9 +55,12 @@ def export(folder: Path, blocks: Blocks, model: Model, record: SpaceRecord, opti
         record: of the search space.
 
     Raises:
-        UsageError: onnx is not installed.
+        UsageError: onnx is not installed, or the folder has something in it, such as measurements.
         RunFailed: a block cannot be exported, or the folder cannot be written.
     """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        what = "a folder with something in it" if folder.is_dir() else "a file"
+        raise UsageError(f"-o {folder} is {what}", hint="choose another -o, or remove it")
     if options.onnx:
         require_onnx()
     archs = _networks(blocks, options.networks, model)
@@ -68,6 +71,7 @@ def export(folder: Path, blocks: Blocks, model: Model, record: SpaceRecord, opti
             batch=options.batch,
             fold_bn=options.fold_bn,
             blocks=tuple(writer.block(*pair) for pair in zip(blocks.blocks, blocks.places, strict=True)),
+            empty=writer.empty(),
             networks=tuple(writer.network(i, arch, model, blocks) for i, arch in enumerate(archs)),
         )
         (inside / NAME).write_text(manifest.text(), encoding="utf-8")
@@ -136,13 +140,25 @@ class _Writer:
         written = self._model(f"networks/{number:03d}.onnx", lambda: model(arch), shape)
         return NetworkEntry(architecture=arch, model=written)
 
+    def empty(self) -> ModelFile | None:
+        """What does nothing."""
+        if not self.options.onnx:
+            return None
+        from torch import nn
+
+        from nascli.cost.onnx_export import to_onnx
+
+        return self._written("empty.onnx", to_onnx(nn.Identity(), (1, 1, 1)))
+
     def _model(self, name: str, build: Callable[[], nn.Module], shape: tuple[int, ...]) -> ModelFile | None:
         self.bar.advance()
         if not self.options.onnx:
             return None
         from nascli.cost.onnx_export import to_onnx
 
-        data = to_onnx(build(), shape, self.options.batch, self.options.fold_bn)
+        return self._written(name, to_onnx(build(), shape, self.options.batch, self.options.fold_bn))
+
+    def _written(self, name: str, data: bytes) -> ModelFile:
         path = self.folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data)

@@ -109,6 +109,7 @@ class _Check:
         self.costs: dict[int, float] = {}
         self.networks: dict[tuple[int, ...], float] = {}
         self.seen: dict[object, str] = {}
+        self.unknown = 0
 
     def all(self, rows: Sequence[Row], file: Path) -> Measurements:
         wrong = [f"{row.where}: {problem}" for row in rows if (problem := self._problem(row))]
@@ -148,7 +149,9 @@ class _Check:
 
     def _position(self, name: str) -> int:
         if name not in self.positions:
-            raise ValueError(f"no block is called '{name}'{closest(name, self.positions)}")
+            self.unknown += 1
+            near = closest(name, self.positions) if self.unknown <= SHOWN else ""
+            raise ValueError(f"no block is called '{name}'{near}")
         return self.positions[name]
 
     def _arch(self, given: object) -> tuple[int, ...]:

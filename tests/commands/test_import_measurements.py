@@ -146,7 +146,6 @@ def test_the_table_says_where_it_comes_from(capsys: Captured, folder: Path, tmp_
     assert (notes["format"], notes["file"], notes["batch"], notes["fold_bn"]) == ("nascli", "measurements.csv", 1, True)
     assert len(notes["sha256"]) == 64
     assert facts["config"]["metric"] == "latency_ms@toy"
-    assert "import-measurements" in facts["provenance"]["command"] or facts["provenance"]["command"]
     assert run(["inspect", str(lut)]) == 0
     shown = capsys.readouterr()
     assert "40 held-out networks" in shown.out
@@ -185,6 +184,17 @@ def test_measurements_of_another_space_are_refused(capsys: Captured, folder: Pat
     assert "nothing names a search space" in capsys.readouterr().err
     assert taken(moved, tmp_path / "lut.h5", *TINY) == 0
     assert taken(moved, tmp_path / "lut.h5", "--manifest", str(moved), *TINY, "--force") == 3
+
+
+def test_the_manifest_beside_the_file_must_be_whole_if_it_is_one(
+    capsys: Captured, folder: Path, tmp_path: Path
+) -> None:
+    file, listed = fill_in(folder), folder / "manifest.json"
+    listed.write_text(listed.read_text().replace('"batch"', '"batches"'))
+    assert taken(file, tmp_path / "lut.h5", *TINY) == 3
+    assert "is no manifest of blocks" in capsys.readouterr().err
+    listed.write_text('{"name": "of a web page"}')
+    assert taken(file, tmp_path / "lut.h5", *TINY) == 0
 
 
 def test_a_metric_that_is_there_already_is_refused(capsys: Captured, folder: Path, tmp_path: Path) -> None:

@@ -24,8 +24,6 @@ UNITS = {"latency": "ms", "energy": "mJ"}
 ALLOWED = {
     ("numpy", "dtype"),
     ("numpy", "ndarray"),
-    ("numpy.core.multiarray", "scalar"),
-    ("numpy.core.multiarray", "_reconstruct"),
     ("numpy._core.multiarray", "scalar"),
     ("numpy._core.multiarray", "_reconstruct"),
     ("collections", "OrderedDict"),
@@ -115,9 +113,13 @@ class _Numbers(pickle.Unpickler):
         super().__init__(stream, encoding="latin1")
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ALLOWED:
+        current = module.replace("numpy.core.", "numpy._core.")
+        if (current, name) not in ALLOWED:
             raise pickle.UnpicklingError(f"it names {module}.{name}; only numbers are read")
-        return super().find_class(module, name)
+        try:
+            return super().find_class(current, name)
+        except ImportError:  # of numpy 1
+            return super().find_class(current.replace("numpy._core.", "numpy.core."), name)
 
 
 def _plain(value: Any) -> object:

@@ -32,7 +32,7 @@ def read(path: Path, blocks: Blocks, wanted: Wanted) -> list[Row]:
     """
     entries, unit = _entries(path), wanted.unit or UNIT
     operators = {block.id: found for block in blocks.blocks if (found := operator(block))}
-    rows = {}
+    rows: dict[str, Row] = {}
     for name, of in operators.items():
         if (key := next((key for key in keys(of) if key in entries), None)) is not None:
             rows[name] = Row(*entries[key], unit, name)
@@ -43,7 +43,7 @@ def read(path: Path, blocks: Blocks, wanted: Wanted) -> list[Row]:
 
 def _pooled(operators: Mapping[str, Operator], entries: Entries, unit: str, rows: Mapping[str, Row]) -> dict[str, Row]:
     """The classifiers whose entry begins with the map that is pooled, as those of ProxylessNAS do."""
-    found = {}
+    found: dict[str, Row] = {}
     pools = {name: of for name, of in operators.items() if of.kind == "pool" and name not in rows}
     for name, of in operators.items():
         for pool, before in pools.items():

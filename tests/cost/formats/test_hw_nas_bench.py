@@ -103,6 +103,14 @@ def test_the_pickle_is_read_too(tmp_path: Path, nested: bool) -> None:
     assert rows(path)["stem (3, 32, 32)"].value == 1.5
 
 
+def test_a_pickle_of_an_older_numpy_is_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "bench.pickle"
+    raw = pickle.dumps({"pixel3_latency": {key: np.float32(value) for key, value in SMALL.items()}}, protocol=2)
+    path.write_bytes(raw.replace(b"numpy._core.", b"numpy.core."))
+    assert b"numpy.core.multiarray" in path.read_bytes()
+    assert rows(path)["stem (3, 32, 32)"].value == 1.5
+
+
 def test_a_pickle_that_names_code_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bench.pickle"
     path.write_bytes(pickle.dumps({"pixel3_latency": print}))
