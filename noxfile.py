@@ -38,12 +38,13 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """The quickstart, spaces of one's own and tasks of one's own, as their users run them."""
+    """The quickstart and its report, spaces of one's own and tasks of one's own, as their users run them."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         env = {**os.environ, "PATH": path, "VIRTUAL_ENV": sys.prefix, "SKIP_INSTALL": "1"}
         for name in ("quickstart", "custom_space", "my_model", "multi_label", "segmentation"):
             session.run("bash", f"examples/{name}.sh", f"{folder}/{name}", env=env, external=True)
+        session.run("bash", "examples/report.sh", f"{folder}/quickstart", env=env, external=True)
 
 
 @nox.session
@@ -72,6 +73,12 @@ def bench_scoring(session: nox.Session) -> None:
 def bench_samplers(session: nox.Session) -> None:
     """By hand, on a quiet machine: samples, tables, totals and answers of feasible sets a second."""
     python(session, "-m", "tests.benchmarks.samplers", *session.posargs, OMP_NUM_THREADS="1")
+
+
+@nox.session
+def bench_scaling(session: nox.Session) -> None:
+    """By hand, on a quiet machine: what two processes gain, and what they exchange."""
+    python(session, "-m", "tests.benchmarks.scaling", *session.posargs, OMP_NUM_THREADS="1")
 
 
 @nox.session

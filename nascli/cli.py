@@ -20,6 +20,7 @@ from nascli.commands.stage_command import add_stage, epilog, escaped
 from nascli.config import read_document
 from nascli.console import out
 from nascli.errors import Interrupted, NascliError, RunFailed, UsageError
+from nascli.ranks import is_first_of_node
 from nascli.stage import chosen_packages, installed_stages, packages_of, stage_names
 from nascli.users import users_error
 
@@ -30,7 +31,11 @@ Exit codes: 0 done, 1 a bug, 2 usage or configuration, 3 an artifact is missing,
 """
 
 COMMANDS = {  # name → panel of the help page, function
+    "export": ("Pipeline", "nascli.commands.export:export"),
     "compare": ("Pipeline", "nascli.commands.compare:compare"),
+    "export-blocks": ("Pipeline", "nascli.commands.export_blocks:export_blocks"),
+    "import-measurements": ("Pipeline", "nascli.commands.import_measurements:import_measurements"),
+    "report": ("Inspect", "nascli.commands.report:report"),
     "init": ("Components", "nascli.commands.init:init"),
     "scaffold": ("Components", "nascli.commands.scaffold:scaffold_component"),
     "list": ("Components", "nascli.commands.list:list_components"),
@@ -103,6 +108,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line on `arguments`; the exit code."""
+    out.muted = not is_first_of_node()
     try:
         called = _called(arguments)
         app = build_app(called, _packages(called, arguments))

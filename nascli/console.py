@@ -32,6 +32,8 @@ class Out:
     def __init__(self) -> None:
         self.mode: Mode = "human"
         self.verbose = False
+        self.muted = False
+        """Whether another process of the same run speaks."""
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table on stdout, numbers aligned right; where it is too narrow for one, a block of lines a row."""
@@ -55,7 +57,8 @@ class Out:
 
     def json(self, value: Mapping[str, Any]) -> None:
         """One JSON object on stdout."""
-        sys.stdout.write(json.dumps(value) + "\n")
+        if not self.muted:
+            sys.stdout.write(json.dumps(value) + "\n")
 
     def note(self, text: str) -> None:
         """A line on stderr, in human mode."""
@@ -68,7 +71,7 @@ class Out:
 
     def error(self, error: NascliError) -> None:
         """What, why and the next command, on stderr; one JSON object in json mode."""
-        if self.mode == "json":
+        if self.mode == "json" and not self.muted:
             fields = {"error": error.what, "why": error.why, "hint": error.hint, "exit_code": error.exit_code}
             sys.stderr.write(json.dumps(fields, ensure_ascii=False) + "\n")
             return
@@ -84,7 +87,7 @@ class Out:
 
         Silent in json and quiet mode, and with NASCLI_NO_PROGRESS.
         """
-        silent = self.mode != "human" or bool(os.environ.get("NASCLI_NO_PROGRESS"))
+        silent = self.mode != "human" or self.muted or bool(os.environ.get("NASCLI_NO_PROGRESS"))
         if silent or not sys.stderr.isatty():
             yield Bar(what, total, start, (lambda text: None) if silent else self.note)
             return
@@ -153,7 +156,7 @@ def _is_number(value: object) -> bool:
 def _console(stream: TextIO) -> Console:
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
-    return Console(file=stream, highlight=False, markup=False, emoji=False)
+    return Console(file=io.StringIO() if out.muted else stream, highlight=False, markup=False, emoji=False)
 
 
 out = Out()

@@ -26,7 +26,7 @@ class Engine:
     def __init__(self, accelerator: Accelerator = "auto", precision: Precision = "32", threads: int = 0) -> None:
         if threads:
             torch.set_num_threads(threads)
-        self.device = torch.device(_pick(accelerator))
+        self.device = torch.device(pick(accelerator))
         self.precision = precision
         if precision == "fp16" and self.device.type == "cpu":
             raise UsageError("fp16 needs an accelerator", hint="on the CPU: --precision bf16 or 32")
@@ -59,7 +59,12 @@ class _Seeded(AbstractContextManager[None]):
         self.fork.__exit__(None, None, None)
 
 
-def _pick(accelerator: Accelerator) -> str:
+def pick(accelerator: str) -> str:
+    """The kind of device.
+
+    Raises:
+        UsageError: it is not there.
+    """
     there = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
     if accelerator == "auto":
         return "cuda" if "cuda" in there else "cpu"

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nascli.artifacts.base import Artifact, read_header
-from nascli.artifacts.files import atomic_write
+from nascli.artifacts.files import write_bytes
 from nascli.artifacts.header import Header, provenance
 from nascli.console import Bar, out
 from nascli.errors import ConfigError, Interrupted, RunFailed, UsageError
+from nascli.ranks import ALONE, Ranks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +56,8 @@ class Run:
         self.path, self.seed, self.resume = path, seed, resume
         self.folder = path.with_name(path.name + ".run")
         self.config, self.options, self.inputs = dict(config or {}), dict(options or {}), dict(inputs or {})
+        self.ranks: Ranks = ALONE
+        """The processes that share this run; the first alone writes."""
         self.stopping = False
         self.resumable = False  # set by a loop that writes checkpoints and asks `stop_if_asked`
         self.facts: dict[str, Any] = {}  # found while running; a resumed run must find the same
@@ -109,9 +112,10 @@ class Run:
 
     def checkpoint(self, artifact: Artifact[Any]) -> None:
         """Replace the checkpoint of this run."""
-        summary = {**artifact.header.summary, "facts": self.facts}
-        artifact.header = artifact.header.model_copy(update={"summary": summary})
-        self.complete(artifact).write(self.folder / f"last{artifact.suffix}")
+        if self.ranks.is_first:
+            summary = {**artifact.header.summary, "facts": self.facts}
+            artifact.header = artifact.header.model_copy(update={"summary": summary})
+            self.complete(artifact).write(self.folder / f"last{artifact.suffix}")
         self._last_checkpoint = time.monotonic()
 
     def checkpoint_due(self, minutes: float) -> bool:
@@ -142,6 +146,8 @@ class Run:
 
     def log(self, **fields: Any) -> None:
         """Append one line to `log.jsonl`."""
+        if not self.ranks.is_first:
+            return
         if not self._opened:
             self._open()
         line = json.dumps({"time": round(time.time(), 3), **fields}, ensure_ascii=False)
@@ -155,7 +161,7 @@ class Run:
         """Make the run folder, with the settings in full; not before there is something to put in it."""
         state = {"options": self.options, "config": self.config}
         text = json.dumps(state, indent=1, ensure_ascii=False).encode()
-        atomic_write(self.folder / "run.json", lambda stream: _put(stream, text))
+        write_bytes(self.folder / "run.json", text)
         self._opened = True
 
     def progress(self, what: str, total: int, start: int = 0) -> AbstractContextManager[Bar]:
@@ -169,12 +175,14 @@ class Run:
         return artifact
 
     def _provenance(self) -> dict[str, Any]:
-        return provenance({"command": shlex.join(sys.argv), "options": self.options, "threads": _threads()})
+        found = {"command": shlex.join(sys.argv), "options": self.options, "threads": _threads()}
+        return provenance({**found, "processes": self.ranks.world_size})
 
     def save(self, name: str, artifact: Artifact[Any]) -> Path:
         """Write a side artifact beside the result: `arch.npy` → `arch.NAME.h5`."""
         path = self.path.with_suffix(f".{name}{artifact.suffix}")
-        self.complete(artifact).write(path)
+        if self.ranks.is_first:
+            self.complete(artifact).write(path)
         return path
 
     def stop_if_asked(self) -> None:
@@ -209,13 +217,11 @@ def _differences(section: str, then: Mapping[str, Any], now: Mapping[str, Any]) 
 
 def _conditions(where: Mapping[str, Any]) -> dict[str, Any]:
     """What a resumed run must share with the interrupted one to be equal bit for bit."""
-    return {**where.get("packages", {}), "threads": where.get("threads"), "machine": where.get("machine")}
+    others = {"machine": where.get("machine"), "processes": where.get("processes", 1)}
+    synchronised = where.get("options", {}).get("sync_batchnorm", False)
+    return {**where.get("packages", {}), "threads": where.get("threads"), **others, "sync_batchnorm": synchronised}
 
 
 def _threads() -> int | None:
     torch = sys.modules.get("torch")
     return torch.get_num_threads() if torch is not None else None
-
-
-def _put(stream: Any, data: bytes) -> None:
-    stream.write(data)

@@ -14,13 +14,15 @@ from nascli.cli import build_app
 from nascli.component import KINDS
 from nascli.stage import stage_names
 
-HEAVY = {"torch", "torchvision", "h5py", "onnx", "onnxruntime", "lightning", "PIL"}
+HEAVY = {
+    "torch", "torchvision", "h5py", "onnx", "onnxruntime", "lightning", "lightning_fabric", "PIL", "matplotlib", "jinja2",
+}  # fmt: skip
 
 EVERY = {
     "--config", "-c", "--set", "--out", "-o", "--resume", "--force", "--skip-if-current", "--dry-run", "--json",
     "--quiet", "-q", "--verbose", "-v", "--search-space",
 }  # fmt: skip
-TASK = {"--dataflow", "--training-agent", "--accelerator", "--precision"}
+TASK = {"--dataflow", "--training-agent", "--accelerator", "--devices", "--num-nodes", "--precision"}
 TRAINS = TASK | {"--criterion", "--teacher", "--teacher-space", "--epochs", "--seed"}
 FLAGS = {
     "build-lut": EVERY | {"--lut"},

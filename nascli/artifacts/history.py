@@ -34,7 +34,7 @@ class Trials:
 
 
 class History(Artifact[Trials]):
-    """Every candidate that a search scored (HDF5)."""
+    """Every architecture that a search scored (HDF5)."""
 
     kind = "history"
     suffix = ".h5"

@@ -14,6 +14,7 @@ from nascli.commands.views import as_json, tables
 from nascli.config import Config
 from nascli.console import out
 from nascli.errors import ComponentError
+from nascli.ranks import processes_of
 from nascli.stage.declaration import Stage
 from nascli.stage.execution import How, execute, open_input
 from nascli.stage.plan import plan
@@ -26,6 +27,8 @@ FLAGS: dict[str, tuple[Any, str]] = {
     "epochs": (int, "How many times the training images are seen."),
     "seed": (int, "Seed of all random streams."),
     "accelerator": (Literal["auto", "cpu", "cuda", "mps"], "Where to compute."),
+    "devices": (str, "How many of them on each node, a process for each; auto: all GPUs."),
+    "num_nodes": (int, "How many machines run this command together."),
     "precision": (Literal["32", "bf16", "fp16"], "Precision of the forward."),
 }
 
@@ -48,6 +51,7 @@ COMMON: dict[str, tuple[Any, tuple[str, ...], str]] = {
 
 
 METAVARS = {"assign": "KEY=VALUE", "constraint": "BOUND", "accelerator": "NAME", "precision": "NAME"}
+METAVARS |= {"devices": "N|auto"}
 METAVARS |= dict.fromkeys(("lut", "supernet", "generator", "init", "model"), "PATH") | {"arch": "PATH|0,2,1"}
 
 
@@ -97,9 +101,10 @@ def command(stage: Stage) -> Callable[..., None]:
         if values["dry_run"]:
             present_plan(plan(stage, config, inputs, values["out"]))
         else:
-            how = How(values["resume"], values["force"], values["skip_if_current"])
+            how = How(values["resume"], values["force"], values["skip_if_current"], processes_of(config))
             result, made = execute(stage, config, inputs, values["out"], how)
-            present(result, "wrote" if made else "kept, it is current:")
+            if not out.muted:
+                present(result, "wrote" if made else "kept, it is current:")
 
     run_stage.__dict__["__signature__"] = inspect.Signature(_parameters(stage, flags))
     return run_stage

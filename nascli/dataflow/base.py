@@ -15,10 +15,11 @@ from nascli.component import Component
 from nascli.config import Config
 from nascli.dataflow.normalisation import Normalisation, imagenet
 from nascli.dataflow.parts import Parts, check_labels
-from nascli.dataflow.sampling import Indices, Labels, batched, draws, epoch_order, first_of, steps
+from nascli.dataflow.sampling import Indices, Labels, Pixels, batched, draws, epoch_order, first_of, shared, steps
 from nascli.dataflow.sources import PARTS, Part, Source
 from nascli.dataflow.splits import SPLITS, SplitOptions, describe, make_splits
 from nascli.errors import ConfigError
+from nascli.ranks import ALONE, Ranks
 
 if TYPE_CHECKING:
     import torch
@@ -129,6 +130,7 @@ class Dataflow(Component, ABC):
         channels_last: bool = False,
         withhold_arch: bool = False,
         limit: int | None = None,
+        ranks: Ranks = ALONE,
     ) -> Iterator[Batch]:
         """The batches of one pass over a split (or a union of splits).
 
@@ -139,6 +141,8 @@ class Dataflow(Component, ABC):
         Args:
             start: the batch to begin with; batch k is the same whatever `start` is.
             limit: use so many images, the first of a permutation drawn from `seed` (BatchNorm re-estimation).
+            ranks: the processes that share the pass: each reads its part of every batch in training; whole batches in
+                evaluation, the first those of number 0, n, 2n, … of n processes.
 
         Raises:
             ConfigError: an unknown or empty split, or training on "test".
@@ -155,7 +159,7 @@ class Dataflow(Component, ABC):
         numbers = numbers if limit is None else first_of(numbers, limit, seed)
         numbers = self.order(numbers, seed, epoch) if train else numbers
         augmenter = Augmenter(self.config.augment, draws(seed, epoch, self._parts.trainable)) if train else None
-        plan = batched(numbers, self.config.batch_size, train=train, start=start)
+        plan = shared(batched(numbers, self.config.batch_size, train=train, start=start), ranks, train=train)
         images = self._parts.images(numbers, augmenter, device)
         return as_batches(images, plan, self.normalisation, device, channels_last=channels_last)
 
@@ -165,6 +169,17 @@ class Dataflow(Component, ABC):
         Called once an epoch; it must depend on its arguments alone. Batches are cut from it.
         """
         return epoch_order(numbers, seed, epoch)
+
+    def pixels(self, split: str, places: Sequence[int]) -> Pixels:
+        """Some images as evaluation sees them, before normalisation: uint8 (n, C, H, W).
+
+        Args:
+            places: in the order of an evaluation pass over the split, from 0.
+
+        Raises:
+            RunFailed: an image cannot be read.
+        """
+        return self._parts.pixels(self.indices(split)[list(places)])
 
     def labels_of(self, numbers: Indices) -> Labels:
         """The labels of sample numbers int64 (n,), (n, …)."""

@@ -11,6 +11,8 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from nascli.ranks import Ranks
+
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Indices: TypeAlias = npt.NDArray[np.int64]
 Draws: TypeAlias = npt.NDArray[np.uint32]
@@ -68,6 +70,13 @@ def batched(numbers: Indices, batch_size: int, *, train: bool, start: int = 0) -
     """Cut `numbers` into batches and leave out the first `start`."""
     ends = range(start, steps(len(numbers), batch_size, train=train))
     return [numbers[k * batch_size : (k + 1) * batch_size] for k in ends]
+
+
+def shared(plan: list[Indices], ranks: Ranks, *, train: bool) -> list[Indices]:
+    """What a process reads of the batches of a pass: a part of each in training, whole ones in evaluation."""
+    if train:
+        return [numbers[ranks.share(len(numbers))] for numbers in plan]
+    return plan[ranks.rank :: ranks.world_size]
 
 
 def draws(seed: int, epoch: int, n: int) -> Draws:

@@ -24,7 +24,7 @@ KERNELS = (3, 5, 7)
 
 
 class Sgnas(Published):
-    """21 layers of 6 sub-blocks, each a depthwise kernel or nothing (SGNAS, arXiv:2104.00878).
+    """21 layers of 6 sub-blocks, each a depthwise kernel or nothing (SGNAS, Huang and Chu, 2021, arXiv:2103.07289).
 
     A layer is an inverted residual that expands its channels as many times as it has sub-blocks that are not zero, at
     least twice. The order of its sub-blocks changes nothing: 80 states a layer.

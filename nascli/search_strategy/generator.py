@@ -28,7 +28,7 @@ class GeneratorTemperature(TemperatureConfig):
 
 
 class Generator(SearchStrategy):
-    """An architecture generator (SGNAS, Huang and Chu, 2021, arXiv:2103.11922).
+    """An architecture generator (SGNAS, Huang and Chu, 2021, arXiv:2103.07289).
 
     A small network turns a target cost and a prior architecture near it into architecture parameters. It is trained
     once, by the losses of what it generates for targets all over the range, through the frozen supernet on the `arch`

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from nascli.artifacts.base import Artifact
 from nascli.artifacts.lock import exclusive
 from nascli.config import Config
 from nascli.errors import NascliError, RunFailed, UsageError
+from nascli.ranks import is_first_process, together
 from nascli.run import Run
 from nascli.stage.current import current
 from nascli.stage.declaration import Input, Stage
@@ -41,17 +42,23 @@ def open_input(entry: Input, text: str | None) -> Artifact[Any] | None:
 
 @dataclass(frozen=True)
 class How:
-    """How a stage is run: what to do with results and unfinished runs that are there already."""
+    """How a stage is run: what to do with results and unfinished runs that are there already.
+
+    `processes`: on each node, and nodes; each runs the same command line, see `ranks`.
+    """
 
     resume: bool = False
     force: bool = False
     skip_if_current: bool = False
+    processes: tuple[int, int] = (1, 1)
 
 
 def execute(
     target: Stage, config: Config, inputs: Mapping[str, Artifact[Any] | None], path: Path, how: How | None = None
 ) -> tuple[Artifact[Any], bool]:
     """Run a stage and write its result to `path`; False beside the result says that it was there already.
+
+    Of several processes all look at the result before any may write it.
 
     Raises:
         UsageError: the result exists, or has the wrong suffix.
@@ -67,12 +74,18 @@ def execute(
     if there and not replace:
         raise UsageError(f"{there[0]} exists", hint="replace it with --force, or choose another -o")
     run = new_run(config, inputs, path, resume=how.resume)
-    with exclusive(run.folder, path), run.signals():
-        run.start(replace)
+    with ExitStack() as stack:
+        if is_first_process(how.processes):
+            stack.enter_context(exclusive(run.folder, path))
+        stack.enter_context(run.signals())
+        if is_first_process(how.processes):
+            run.start(replace)
+        run.ranks = stack.enter_context(together(how.processes, getattr(config, "accelerator", "auto")))
         with memory_errors():
             result = target.function(config=config, run=run, **inputs)
-        run.complete(result).write(path)
-        run.finish()
+        if run.ranks.is_first:
+            run.complete(result).write(path)
+            run.finish()
     return result, True
 
 

@@ -76,7 +76,8 @@ class TrainingAgent(Component):
     def report(self, outputs: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, Any]:
         """The evaluation of a whole test set; called once, on the CPU. Plain JSON values.
 
-        A list of mappings with the same keys is shown as a table by `nascli inspect`.
+        A list of mappings with the same keys is shown as a table by `nascli inspect`. Where each of "mistakes" has an
+        "image", its place in the test split, these images are kept beside the report.
         """
 
 
@@ -103,6 +104,11 @@ class Evaluator(Component):
     needs_supernet: ClassVar[bool] = False
     needs_data: ClassVar[bool] = False
     chunk: ClassVar[int] = 1
+
+    @property
+    def compares(self) -> bool:
+        """Whether the scores of a group depend on each other, so that processes cannot share it."""
+        return False
 
     @classmethod
     def offered(cls, supernet: SupernetCheckpoint | None) -> frozenset[Need]:

@@ -48,7 +48,7 @@ def folded(pairs: Iterable[Pair]) -> Iterator[None]:
     forwards: dict[nn.Module, Forward] = {}
     for pair in pairs:
         forwards |= {pair.conv: partial(_convolve, pair.conv, *pair.folded()), pair.norm: _same}
-    with _instead(forwards):
+    with instead(forwards):
         yield
 
 
@@ -59,12 +59,13 @@ def overwriting(pairs: Iterable[Pair]) -> Iterator[None]:
     What it gives is the same bit for bit, and so are its statistics; but it asks for no memory, which on the CPU costs
     more than its arithmetic. For runs without gradient, on the CPU, with a cumulative average (`momentum` None).
     """
-    with _instead({pair.norm: partial(_overwrite, pair.norm) for pair in pairs}):
+    with instead({pair.norm: partial(_overwrite, pair.norm) for pair in pairs}):
         yield
 
 
 @contextmanager
-def _instead(forwards: Mapping[nn.Module, Forward]) -> Iterator[None]:
+def instead(forwards: Mapping[nn.Module, Forward]) -> Iterator[None]:
+    """Within the block, modules run other forwards."""
     try:
         for module, forward in forwards.items():
             vars(module)["forward"] = forward

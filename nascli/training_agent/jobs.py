@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import nn
 
 from nascli.artifacts.base import same_data
 from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.mistakes import Mistaken
 from nascli.artifacts.model import Model, TrainedModel
 from nascli.artifacts.report import Evaluation
 from nascli.artifacts.supernet import SupernetCheckpoint
@@ -18,6 +20,7 @@ from nascli.cost.macs import Macs
 from nascli.cost.params import Params
 from nascli.engine import Engine
 from nascli.errors import UsageError
+from nascli.ranks import dealt
 from nascli.search_space.base import SearchSpace
 from nascli.training_agent.base import Setup
 from nascli.training_agent.loop import Trainer
@@ -58,12 +61,16 @@ def retrain(
         module.load_state_dict(space.inherit(init.payload.state_dict, arch))
     taught = teacher.network(setup) if teacher else None
     trainer = Trainer(module, Plain(), setup, options, split=splits, teacher=taught, outputs=space.config.classes)
-    summary = trainer.fit()
+    mean, std = setup.dataflow.normalisation
+    summary = trainer.fit() | {"normalisation": {"mean": list(mean), "std": list(std)}}
     return TrainedModel(tuple(arch), trainer.result().state_dict()), summary
 
 
 def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, lut: LookupTable | None) -> Evaluation:
-    """The test metrics, the exact costs, and the measured latency beside what a table predicts."""
+    """The test metrics, the exact costs, and the measured latency beside what a table predicts.
+
+    Processes share the images; on all but the first, what is returned is empty.
+    """
     same_data(setup.dataflow.describe(), model.header.data, "--model")
     setup.agent.check(space, setup.dataflow)
     trained, engine = model.payload, engines.engine()
@@ -73,13 +80,28 @@ def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, l
     shape = tuple(space.config.input_shape)
     costs = {"macs": Macs().measure(network, shape), "params": Params().measure(network, shape)}
     placed = engine.place(network)
-    batches = setup.dataflow.batches("test", train=False, device=engine.device, channels_last=True)
-    outputs, labels = predict(placed, batches, engine)
+    ranks = setup.run.ranks
+    batches = setup.dataflow.batches("test", train=False, device=engine.device, channels_last=True, ranks=ranks)
+    parts = dealt(ranks.gather(predict(placed, batches, engine)))
+    if not ranks.is_first:
+        return Evaluation({}, {})
+    outputs, labels = (torch.cat(part) for part in zip(*parts, strict=True))
     report = setup.agent.report(outputs, labels, setup.dataflow.describe().classes)
     report |= {"architecture": list(trained.arch), **costs}
     if lut is not None:
         report["table"] = _predicted(space, lut, trained.arch)
     return Evaluation(report, _latency(network.cpu(), shape, lut))
+
+
+def mistakes(setup: Setup, report: Mapping[str, Any]) -> Mistaken | None:
+    """The images of the mistakes that a report tells; None where it tells of none in particular."""
+    import numpy as np
+
+    told = report.get("mistakes")
+    if not isinstance(told, list) or not all(isinstance(item, Mapping) and "image" in item for item in told):
+        return None
+    places = [int(item["image"]) for item in told]
+    return Mistaken(setup.dataflow.pixels("test", places), np.array(places, dtype=np.int64))
 
 
 def _predicted(space: SearchSpace, lut: LookupTable, arch: Sequence[int]) -> dict[str, Any]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn
 
 from torch import nn
 
 from nascli.artifacts.checkpoint import Checkpoint, Progress
-from nascli.console import Bar
+from nascli.console import Bar, out
 from nascli.dataflow.base import Batch
 from nascli.engine import Engine
 from nascli.errors import RunFailed, UsageError
+from nascli.supernet.base import Supernet
 from nascli.training_agent.averaging import MovingAverage
 from nascli.training_agent.base import Setup
 from nascli.training_agent.checking import built, checked, updates_of
@@ -25,7 +27,7 @@ from nascli.training_agent.snapshot import restored, snapshot
 from nascli.training_agent.streams import Stream
 from nascli.training_agent.tally import Seen, Tally
 from nascli.training_agent.updates import Teacher, Updater
-from nascli.training_strategy.base import Pass, TrainingStrategy
+from nascli.training_strategy.base import Pass, TrainingStrategy, Update
 
 LOG_EVERY = 50
 
@@ -54,6 +56,7 @@ class Trainer:
         outputs: int | None = None,
     ) -> None:
         self.setup, self.options, self.strategy, self.run = setup, options, strategy, setup.run
+        self.ranks = setup.run.ranks
         self.engine = options.engine()
         self.module = self.engine.place(module).train()
         self.panel = panel
@@ -61,9 +64,9 @@ class Trainer:
         self.ema = MovingAverage(self.module, options.ema_decay) if options.ema_decay else None
         self.updater = self._updater(teacher, self._criterion(outputs))
         arch, seed = "arch" in self.updater.optimizers, setup.run.seed
-        self.streams = {"train": Stream(setup.dataflow, split, self.engine, seed, withhold_arch=arch)}
+        self.streams = {"train": Stream(setup.dataflow, split, self.engine, seed, withhold_arch=arch, ranks=self.ranks)}
         if arch:
-            self.streams["arch"] = Stream(setup.dataflow, "arch", self.engine, seed)
+            self.streams["arch"] = Stream(setup.dataflow, "arch", self.engine, seed, ranks=self.ranks)
         self.per_epoch = self.streams["train"].steps
         self.total = strategy.total_steps = options.epochs * self.per_epoch
         self.schedule = schedule_of(self.updater.optimizers["weights"], options, self.per_epoch)
@@ -85,16 +88,18 @@ class Trainer:
         if teacher is not None:
             taught = Teacher(self.engine.place(teacher).eval().requires_grad_(False), self.options.distillation)
         placed, clip = criterion.to(self.engine.device), self.options.clip_grad
-        return Updater(self.module, placed, self.setup.agent, self.engine, optimizers, clip, taught)
+        sync = self.options.sync_batchnorm
+        return Updater(self.module, placed, self.setup.agent, self.engine, optimizers, clip, taught, sync)
 
     def fit(self) -> dict[str, Any]:
         """Train to the end, or on from a checkpoint; what happened, for the header."""
         self.run.resumable = True
         self.run.facts["data"] = self.setup.dataflow.describe().fingerprint
         self._restore()
-        self.run.log(event="start", step=self.step, total=self.total)
+        self._announce()
         self._clock = time.monotonic(), self.step
-        self.curves = Curves(self.run.folder / "tensorboard" if self.options.tensorboard else None, self.step)
+        curves = self.options.tensorboard and self.ranks.is_first
+        self.curves = Curves(self.run.folder / "tensorboard" if curves else None, self.step)
         with self.run.progress("training", self.total, self.step) as bar:
             while self.step < self.total:
                 self._one_step(bar)
@@ -103,6 +108,15 @@ class Trainer:
         seen = {f"train_{name}": value for name, value in self._last.items()}
         judged = {} if self.panel is None else self.panel.summary()
         return {"steps": self.total, "epochs": self.options.epochs, **seen, **judged}
+
+    def _announce(self) -> None:
+        n = self.ranks.world_size
+        norm = "synchronised" if self.options.sync_batchnorm else "local"
+        told = {"processes": n, "batchnorm": norm} if n > 1 else {}
+        self.run.log(event="start", step=self.step, total=self.total, **told)
+        if n > 1:
+            by = "the whole batch" if norm == "synchronised" else "each process's share of the batch"
+            out.note(f"{n} processes; BatchNorm is {norm}: by the statistics of {by}, running ones are means over all")
 
     def _one_step(self, bar: Bar) -> None:
         self._train_step()
@@ -117,7 +131,7 @@ class Trainer:
             self.run.log(event="panel", **found)
             curves = {f"panel_{name}": found[name] for name in ("mean", "spread", "tau")}
             self.curves.add(self.step, **curves)
-        if not last and self._checkpoint_due():
+        if not last and self.ranks.any_of([self._checkpoint_due()])[0]:
             self._save()
 
     def _checkpoint_due(self) -> bool:
@@ -127,6 +141,7 @@ class Trainer:
     def _train_step(self) -> None:
         updates = updates_of(self.strategy, self.step, self.run.rng("path", self.step))
         batches: dict[str, Batch] = {}
+        number = 0
         with self.engine.seeded(self.run.torch_seed("step", self.step)):
             try:
                 update = next(updates)
@@ -134,15 +149,25 @@ class Trainer:
                     update = checked(self.strategy, update)
                     if update.split not in batches:
                         batches[update.split] = self._batch(update.split)
-                    losses = self.updater.run(update, batches[update.split])
+                    with self._chances(update, number):
+                        losses = self.updater.run(update, batches[update.split], self.streams[update.split].share)
                     self.tally.add(self.step, self._rate, [path_of(item) for item in update.passes], losses)
                     if self.ema is not None and update.params == "weights":
                         self.ema.update(self.module)
+                    number += 1
                     update = updates.send(losses)
             except StopIteration:
                 pass
         self.schedule.step()
         self.step += 1
+
+    def _chances(self, update: Update, number: int) -> AbstractContextManager[None]:
+        """What layers draw differs from process to process; what strategies draw, and mutators in layers, must not."""
+        if self.ranks.world_size == 1:
+            return nullcontext()
+        mutated = isinstance(self.module, Supernet) and any(item.forward is None for item in update.passes)
+        rank = 0 if mutated else self.ranks.rank
+        return self.engine.seeded(self.run.torch_seed(f"update {number} of rank {rank}", self.step))
 
     def _batch(self, split: str) -> Batch:
         if split not in self.streams:
@@ -190,10 +215,11 @@ class Trainer:
         progress = Progress(self.step, snapshot(self))
         self.run.checkpoint(Checkpoint(progress, summary={"step": self.step, "steps": self.total}))
         self.run.log(event="checkpoint", step=self.step)
+        (self.run.stopping,) = self.ranks.any_of([self.run.stopping])
         self.run.stop_if_asked()
 
     def _restore(self) -> None:
-        progress = self.run.restore(Checkpoint)
+        progress = self.ranks.first_does(lambda: self.run.restore(Checkpoint))
         if progress is not None:
             self.step = progress.step
             restored(self, progress.state)

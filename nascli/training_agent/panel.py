@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import nn
 
 from nascli.cost.feasible import FeasibleSet
 from nascli.engine import Engine
+from nascli.ranks import dealt
 from nascli.space import Archs, compact
 from nascli.supernet.base import Supernet
 from nascli.training_agent.base import Setup
@@ -86,8 +88,10 @@ class Panel:
         source, seed, images = self.setup.dataflow, self.setup.run.seed, self.options.images
         given = Images(*(Replay(source, split, self.engine, limit=images, seed=seed) for split in ("train", "valid")))
         scorer = Scorer(supernet, self.space, given, self.setup.agent, self.engine)
-        scores = [scorer.score(arch[None])[0] for arch in self.archs]
-        return [0.0 if score.error else score.accuracy for score in scores]
+        ranks = self.setup.run.ranks
+        scores = [scorer.score(arch[None])[0] for arch in self.archs[ranks.rank :: ranks.world_size]]
+        found = [0.0 if score.error else score.accuracy for score in scores]
+        return ranks.first_does(partial(dealt, ranks.gather(found)))
 
     def summary(self) -> dict[str, Any]:
         """The panel's last accuracies by architecture, and all rounds, for the header."""

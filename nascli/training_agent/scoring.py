@@ -95,13 +95,12 @@ def score(model: nn.Module, batches: Iterable[Batch], agent: TrainingAgent, engi
 
 
 @torch.no_grad()
-def predict(model: nn.Module, batches: Iterable[Batch], engine: Engine) -> tuple[Tensor, Tensor]:
-    """All outputs and labels of a pass, on the CPU."""
+def predict(model: nn.Module, batches: Iterable[Batch], engine: Engine) -> list[tuple[Tensor, Tensor]]:
+    """Outputs and labels of each batch, on the CPU."""
     model.eval()
-    outputs: list[Tensor] = []
-    labels: list[Tensor] = []
+    found: list[tuple[Tensor, Tensor]] = []
     for batch in batches:
         with engine.autocast():
-            outputs.append(model(batch.images).float().cpu())
-        labels.append(batch.labels.cpu())
-    return torch.cat(outputs), torch.cat(labels)
+            outputs = model(batch.images).float().cpu()
+        found.append((outputs, batch.labels.cpu()))
+    return found

@@ -30,6 +30,7 @@ from nascli.search_strategy.base import Score, SearchStrategy
 from nascli.space import Archs
 from nascli.training_agent.base import Evaluator, EvaluatorInputs, NoEvaluator
 from nascli.training_agent.problem import Problem
+from nascli.training_agent.sharding import Sharded, done, serve
 
 WITH_ARCH_PARAMETERS = "nascli train-supernet -c CONFIG --training-strategy differentiable -o supernet.pt"
 
@@ -53,6 +54,8 @@ class Search:
 def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | None, told: Search) -> Architecture:
     """Search, write the history beside the result, and return the winner.
 
+    On several processes the first one searches, and the others score for it.
+
     Raises:
         Infeasible: no architecture meets the constraints; nothing was loaded yet.
         UsageError: strategy, evaluator and inputs do not go together.
@@ -69,8 +72,13 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
         if data is not None:
             same_data(data, told.learned.header.data, "--generator")
         strategy.begin_with(told.learned.payload.state)
-    facts = dict(evaluator.prepare(inputs))
+    facts, ranks = dict(evaluator.prepare(inputs)), run.ranks
     run.resumable = True
+    if not ranks.is_first:
+        served: Architecture = serve(evaluator, ranks)
+        return served
+    if ranks.world_size > 1:
+        evaluator = Sharded(evaluator, ranks)
     run.facts |= {"data": data.fingerprint if data else None, **facts}
     problem = Problem(record, costs, feasible, evaluator, run, told)
     problem.data, problem.offers = data, evaluator.offered(inputs.supernet)
@@ -88,7 +96,9 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
         run.save("generator", StrategyState(state, space=record, data=data, summary=facts_of_it | dict(learned.facts)))
     summary = _summary(costs, feasible, told.constraints, winner, score) | facts | dict(found)
     spent = {"evaluations": problem.evaluated, "images": problem.images}
-    return _architecture(problem, record, winner, summary | spent)
+    result = _architecture(problem, record, winner, summary | spent)
+    done(result, ranks)
+    return result
 
 
 def _architecture(problem: Problem, record: SpaceRecord, arch: Archs, summary: Mapping[str, Any]) -> Architecture:

@@ -20,6 +20,11 @@ def _text(value: object) -> object:
     return "32" if value == 32 else value
 
 
+def _count(value: object) -> object:
+    """The command line gives a number as text."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
 def _several(value: object) -> object:
     """One bound may stand alone."""
     return (value,) if isinstance(value, str) else value
@@ -32,6 +37,10 @@ class Engines(Config):
     """Where and how exactly to compute."""
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = run_option("auto", description="where to compute")
+    devices: Annotated[Annotated[int, Field(ge=1)] | Literal["auto"], BeforeValidator(_count)] = run_option(
+        1, description="processes on each node, a device each; auto: all GPUs, or one CPU"
+    )
+    num_nodes: int = run_option(1, ge=1, description="machines that run the same command together")
     precision: Annotated[Literal["32", "bf16", "fp16"], BeforeValidator(_text)] = Field(
         "32", description="precision of forwards and losses", json_schema_extra={"shared": True}
     )
@@ -94,6 +103,9 @@ class Training(Recipe, Task):
     distillation: float = Field(1.0, gt=0, description="with --teacher: weight of the loss against its outputs")
     teacher_space: Annotated[Reference, Kind("search_space")] | None = Field(
         None, description="the search space of --teacher, where it is one of your own and not search_space"
+    )
+    sync_batchnorm: bool = run_option(
+        False, description="several devices: BatchNorm by the statistics of the whole batch, not of each device's share"
     )
     tensorboard: bool = run_option(False, description="write curves for TensorBoard beside the log")
     checkpoint_steps: int = run_option(0, ge=0, description="steps between checkpoints; 0: by time alone")

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nascli.dataflow.base import Batch, Dataflow
+from nascli.errors import ConfigError
+from nascli.ranks import ALONE, Ranks
+from nascli.training_agent.exchange import Share
 
 if TYPE_CHECKING:
     from nascli.engine import Engine
@@ -16,19 +19,40 @@ class Stream:
 
     Args:
         withhold_arch: leave the images of the `arch` split out.
+        ranks: the processes that share every batch.
+
+    Raises:
+        ConfigError: a batch has fewer images than there are processes.
     """
 
     def __init__(
-        self, dataflow: Dataflow, split: str | Sequence[str], engine: Engine, seed: int, *, withhold_arch: bool = False
+        self,
+        dataflow: Dataflow,
+        split: str | Sequence[str],
+        engine: Engine,
+        seed: int,
+        *,
+        withhold_arch: bool = False,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.dataflow, self.split, self.engine, self.seed = dataflow, split, engine, seed
         self.withhold_arch = withhold_arch
         self.steps = dataflow.steps_per_epoch(split, withhold_arch=withhold_arch)
         self.position = 0
+        self.share = self._share(ranks)
         self._batches: Iterator[Batch] | None = None
 
+    def _share(self, ranks: Ranks) -> Share:
+        images = len(self.dataflow.indices(self.split, withhold_arch=self.withhold_arch))
+        images = min(images, self.dataflow.config.batch_size)
+        if images < ranks.world_size:
+            what = f"a batch of {images} images cannot be shared by {ranks.world_size} processes"
+            raise ConfigError(what, hint=f"set dataflow.batch_size={ranks.world_size} or more, or fewer --devices")
+        part = ranks.share(images)
+        return Share(ranks, (part.stop - part.start) / images)
+
     def next(self) -> Batch:
-        """The next batch, on the device, channels_last."""
+        """The next batch, or this process's part of it, on the device, channels_last."""
         epoch, start = divmod(self.position, self.steps)
         if self._batches is None or start == 0:
             self._batches = self.dataflow.batches(
@@ -40,6 +64,7 @@ class Stream:
                 device=self.engine.device,
                 channels_last=True,
                 withhold_arch=self.withhold_arch,
+                ranks=self.share.ranks,
             )
         self.position += 1
         return next(self._batches)

@@ -96,6 +96,11 @@ class SupernetEvaluator(Evaluator):
         self._arch_parameters = inputs.supernet.payload.arch_parameters
         return {"racing": config.racing.model_dump()} if config.racing.risk else {}
 
+    @property
+    def compares(self) -> bool:
+        """In a race."""
+        return self.config.racing.risk > 0
+
     def groups(self, archs: Archs) -> list[list[int]]:
         """Trees of common beginnings where they save enough work, otherwise one by one; all together in a race."""
         return [list(range(len(archs)))] if self.config.racing.risk else self._scorer.groups(archs)

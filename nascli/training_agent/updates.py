@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,10 +13,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from nascli.dataflow.base import Batch
 from nascli.engine import Engine
 from nascli.errors import UsageError
+from nascli.ranks import ALONE
 from nascli.space import Forward
 from nascli.training_agent.base import TrainingAgent
 from nascli.training_agent.checking import scalar
+from nascli.training_agent.exchange import Exchange, Share, synchronised
 from nascli.training_strategy.base import Losses, Pass, Update
+
+WHOLE = Share(ALONE)
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,8 @@ class Teacher:
 class Updater:
     """Runs updates on one module, whose parts stay the same.
 
-    `optimizers`: "weights", and "arch" where the strategy has architecture parameters.
+    `optimizers`: "weights", and "arch" where the strategy has architecture parameters. `sync_batchnorm`: where a batch
+    is shared with other processes, by the statistics of the whole of it.
     """
 
     module: nn.Module
@@ -41,35 +46,56 @@ class Updater:
     optimizers: Mapping[str, torch.optim.Optimizer]
     clip_grad: float | None
     teacher: Teacher | None = None
+    sync_batchnorm: bool = False
 
     def __post_init__(self) -> None:
         self._weights = list(self.module.parameters())
         self._modules = list(self.module.modules())
+        self._exchange = Exchange(self.module)
 
-    def run(self, update: Update, batch: Batch) -> Losses:
+    def run(self, update: Update, batch: Batch, share: Share = WHOLE) -> Losses:
         """Run the passes of an update and step its optimiser.
+
+        Args:
+            share: what part of a batch this is, whose other parts other processes run at the same time.
+
+        Returns:
+            The losses of the whole batch.
 
         Raises:
             UsageError: the update changes architecture parameters, and the strategy has none.
         """
+        losses = self._run(update, batch, share) if share.is_all else self._run_together(update, batch, share)
+        if update.params is not None:
+            self._step(self.optimizers[update.params])
+        return losses
+
+    def _run_together(self, update: Update, batch: Batch, share: Share) -> Losses:
+        """Up to the gradients of the whole batch."""
+        self._exchange.begin()
+        with synchronised(self._modules, share.ranks) if self.sync_batchnorm else nullcontext():
+            losses = self._run(update, batch, share)
+        groups = [] if update.params is None else self.optimizers[update.params].param_groups
+        return self._exchange.end(share, [p for group in groups for p in group["params"]], losses)
+
+    def _run(self, update: Update, batch: Batch, share: Share) -> Losses:
+        """Up to the gradients of this share."""
         if update.params is None:
             with torch.no_grad(), batch_statistics_alone(self._modules):
-                return self._passes(update, batch, Leaves(trained=False))
+                return self._passes(update, batch, Leaves(trained=False), share)
         if update.params not in self.optimizers:
             raise UsageError("the training strategy updates architecture parameters, but arch_parameters() is empty")
-        optimizer = self.optimizers[update.params]
-        optimizer.zero_grad(set_to_none=True)
+        self.optimizers[update.params].zero_grad(set_to_none=True)
         leaves = Leaves(trained=update.params == "arch")
         if update.params == "arch":
             with frozen(self._weights), batch_statistics_alone(self._modules):
-                losses = self._passes(update, batch, leaves)
+                losses = self._passes(update, batch, leaves, share)
         else:
-            losses = self._passes(update, batch, leaves)
-        self._backward(update, leaves)
-        self._step(optimizer)
+            losses = self._passes(update, batch, leaves, share)
+        self._backward(update, leaves, share)
         return losses
 
-    def _passes(self, update: Update, batch: Batch, leaves: Leaves) -> Losses:
+    def _passes(self, update: Update, batch: Batch, leaves: Leaves, share: Share) -> Losses:
         outputs: list[Tensor] = []
         losses: list[Tensor] = []
         accuracies: list[Tensor] = []
@@ -79,7 +105,8 @@ class Updater:
                 output = self._forward(item.forward, batch.images, leaves)
                 loss = self._loss(item, output, batch.labels, outputs, taught)
             if torch.is_grad_enabled():
-                self.engine.scaler.scale(loss if item.scale == 1 else item.scale * loss).backward()
+                factor = item.scale * share.weight
+                self.engine.scaler.scale(loss if factor == 1 else factor * loss).backward()
             outputs.append(output.detach())
             losses.append(loss.detach())
             accuracies.append(self.agent.judge(outputs[-1], batch.labels)[0].mean())
@@ -105,11 +132,12 @@ class Updater:
             loss = loss + self.teacher.weight * self.agent.imitate(output, taught)
         return loss
 
-    def _backward(self, update: Update, leaves: Leaves) -> None:
+    def _backward(self, update: Update, leaves: Leaves, share: Share) -> None:
         """What hangs on architecture parameters goes back in one call, since its parts may share a graph."""
         roots, gradients = leaves.collected()
         if update.penalty is not None:
             penalty = self.engine.scaler.scale(update.penalty())
+            penalty = penalty if share.is_all else share.weight * penalty
             roots, gradients = [*roots, penalty], [*gradients, torch.ones_like(penalty)]
         if roots:
             torch.autograd.backward(roots, gradients)

@@ -23,9 +23,11 @@ from nascli.space import Forward, Space
 from nascli.supernet.base import Supernet
 from nascli.training_agent.base import Setup
 from nascli.training_agent.classification import Classification
+from nascli.training_agent.exchange import Share
 from nascli.training_agent.loop import Trainer
 from nascli.training_agent.searching import costs_of
 from nascli.training_agent.settings import Training
+from nascli.training_agent.updates import WHOLE
 from nascli.training_strategy.base import Pass, TrainingStrategy, Update, Updates
 from nascli.training_strategy.differentiable import Differentiable
 from nascli.training_strategy.fair import Fair
@@ -42,8 +44,8 @@ class Still:
 
     position = 0
 
-    def __init__(self, batch: Batch) -> None:
-        self.batch = batch
+    def __init__(self, batch: Batch, share: Share = WHOLE) -> None:
+        self.batch, self.share = batch, share
 
     def next(self) -> Batch:
         """The same batch as ever."""

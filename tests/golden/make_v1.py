@@ -19,9 +19,11 @@ from nascli.artifacts.architecture import Architecture, Choice
 from nascli.artifacts.base import Artifact
 from nascli.artifacts.checkpoint import Checkpoint, Progress
 from nascli.artifacts.comparison import Comparison, Runs
+from nascli.artifacts.export import Export, Exported
 from nascli.artifacts.header import DataRecord, Header
 from nascli.artifacts.history import History, Trials
 from nascli.artifacts.lookup_table import Column, LookupTable, Table
+from nascli.artifacts.mistakes import Mistaken, Mistakes
 from nascli.artifacts.model import Model, TrainedModel
 from nascli.artifacts.report import Evaluation, Report
 from nascli.artifacts.strategy_state import LearnedState, StrategyState
@@ -104,6 +106,9 @@ def make() -> dict[str, Artifact[Any]]:
     evaluation = Evaluation(values, {"images_per_s": 8.5})
     report = complete(Report(evaluation, conventions=told, **both), {}, model=model.header.as_input())
 
+    pictures = np.arange(2 * 3 * 8 * 8, dtype=np.uint8).reshape(2, 3, 8, 8)
+    mistakes = complete(Mistakes(Mistaken(pictures, np.array([4, 1])), **both), {})
+
     won = {"run": "random-seed0", "strategy": "random", "supernet": "", "seed": 0, "score": 0.75, "evaluations": 2}
     standing = {"strategy": "random", "supernet": "", "seeds": 1, "score": 0.75, "interval": None, "rank": None}
     standing |= {"advantage": None, "advantage_interval": None, "evaluations": 2.0}
@@ -112,6 +117,11 @@ def make() -> dict[str, Artifact[Any]]:
         {},
         **{"random-seed0": arch.header.as_input()},
     )
+
+    deployed = {"architecture": list(ARCHS[1]), "files": {"network.py": "0" * 64}, "classes": ["a", "b", "c"]}
+    deployed |= {"input": {"shape": [1, 8, 8]}, "torch": {"form": "source", "files": ["network.py"], "batch": None}}
+    distances = {"torch": {"max_abs_difference": 0.0, "largest_output": 0.5, "tolerance": 1e-6}}
+    export = complete(Export(Exported(deployed, distances), **both), {}, model=model.header.as_input())
 
     optimizer = {"state": {0: {"momentum_buffer": torch.ones(2, 2)}}, "param_groups": [{"lr": 0.05, "params": [0]}]}
     streams = {"train": [1, 4]}
@@ -122,7 +132,7 @@ def make() -> dict[str, Artifact[Any]]:
     return {
         "lut.h5": lut, "supernet.pt": supernet, "arch.npy": arch, "arch.history.h5": history,
         "arch.generator.pt": generator, "model.pt": model, "report.json": report, "compare.json": comparison,
-        "checkpoint.pt": checkpoint,
+        "export.json": export, "checkpoint.pt": checkpoint, "report.mistakes.h5": mistakes,
     }  # fmt: skip
 
 

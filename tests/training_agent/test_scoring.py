@@ -66,10 +66,10 @@ def test_scoring_leaves_the_model_as_it_was() -> None:
 
 def test_predictions_are_all_outputs_in_order() -> None:
     view, given = network(OTHER), batches(5, 2)
-    outputs, labels = predict(view, given, ENGINE)
-    assert torch.equal(labels, torch.cat([b.labels for b in given]))
-    with torch.no_grad():
-        torch.testing.assert_close(outputs, torch.cat([view.eval()(b.images) for b in given]))
+    for (outputs, labels), batch in zip(predict(view, given, ENGINE), given, strict=True):
+        assert torch.equal(labels, batch.labels)
+        with torch.no_grad():
+            torch.testing.assert_close(outputs, view.eval()(batch.images))
 
 
 class Counted(Synthetic):

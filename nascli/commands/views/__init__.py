@@ -15,8 +15,10 @@ from nascli.commands.views import (
     architecture,
     checkpoint,
     comparison,
+    export,
     history,
     lookup_table,
+    mistakes,
     report,
     strategy_state,
     trained,
@@ -32,7 +34,9 @@ _KINDS = {
     "model": trained,
     "checkpoint": checkpoint,
     "report": report,
+    "mistakes": mistakes,
     "comparison": comparison,
+    "export": export,
 }
 
 
@@ -57,3 +61,5 @@ def warnings_of(facts: dict[str, Any]) -> Iterator[str]:
     """What a person should know before using an artifact, from its facts."""
     if facts.get("kind") == "lookup-table" and "metrics" in facts:
         yield from lookup_table.warnings(facts)
+    elif facts.get("kind") == "export":
+        yield from export.warnings(facts)

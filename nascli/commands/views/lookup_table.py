@@ -90,7 +90,7 @@ def tables(facts: Mapping[str, Any]) -> Iterator[View]:
         for name, m in metrics.items()
     ]
     yield "totals", ["metric", "unit", "smallest", "largest", "fixed part", "exact", "error [%]"], rows
-    yield from (_held_out(name, m["notes"]) for name, m in metrics.items() if "held_out_table" in m["notes"])
+    yield from (held_out(name, m["notes"]) for name, m in metrics.items() if "held_out_table" in m["notes"])
     notes: list[list[object]] = [
         [name, *note] for name, m in metrics.items() for note in flat(m["notes"]) if not note[0].startswith("held_out_")
     ]
@@ -101,14 +101,15 @@ def tables(facts: Mapping[str, Any]) -> Iterator[View]:
 PREDICTORS = {"table": "table", "uncorrected": "sum of blocks", "macs": "fitted MACs", "constant": "a constant"}
 
 
-def _held_out(name: str, notes: Mapping[str, Any]) -> View:
+def held_out(name: str, notes: Mapping[str, Any]) -> View:
     """How well whole networks are predicted, beside trivial predictors and a second measurement of the same ones."""
     rows: list[list[object]] = []
     for predictor, words in PREDICTORS.items():
         found = notes[f"held_out_{predictor}"]
         errors = [percent(found[key], 1) for key in ("mape", "error95", "max")]
         rows.append([words, *errors, found["spearman"], _between(found["spearman_interval"])])
-    rows.append(["measured again", percent(notes["floor"], 1), None, None, notes["ceiling"], ""])
+    if notes["floor"] is not None:
+        rows.append(["measured again", percent(notes["floor"], 1), None, None, notes["ceiling"], ""])
     n, least, most = (notes["held_out"][key] for key in ("networks", "from", "to"))
     title = f"{name}: {n} held-out networks between {least:.4g} and {most:.4g}"
     return title, ["predictor", "mean error [%]", "95 % [%]", "largest [%]", "Spearman", "95 % interval"], rows

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 ROWS = [
     line
     for line in (TESTS.parent / "docs" / "migration.md").read_text().splitlines()
