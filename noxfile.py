@@ -82,9 +82,9 @@ def bench_scaling(session: nox.Session) -> None:
 
 
 @nox.session
-def kills(session: nox.Session) -> None:
-    """By hand: stages killed with SIGKILL again and again end bit for bit as uninterrupted ones."""
-    python(session, "tests/campaigns/kills.py", *session.posargs)
+def reliability(session: nox.Session) -> None:
+    """By hand: fuzz, kills, disk, twins, mutants or chain; what docs/reliability.md tells of."""
+    python(session, "tests/campaigns/reliability.py", *session.posargs)
 
 
 @nox.session

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from nascli.artifacts.base import same_data
+from nascli.artifacts.formats import using
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.artifacts.mistakes import Mistaken
 from nascli.artifacts.model import Model, TrainedModel
@@ -58,7 +59,8 @@ def retrain(
         module = space.model(arch)
     if init is not None:
         same_data(setup.dataflow.describe(), init.header.data, "--init")
-        module.load_state_dict(space.inherit(init.payload.state_dict, arch))
+        with using(init.path):
+            module.load_state_dict(space.inherit(init.payload.state_dict, arch))
     taught = teacher.network(setup) if teacher else None
     trainer = Trainer(module, Plain(), setup, options, split=splits, teacher=taught, outputs=space.config.classes)
     mean, std = setup.dataflow.normalisation
@@ -75,7 +77,8 @@ def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, l
     setup.agent.check(space, setup.dataflow)
     trained, engine = model.payload, engines.engine()
     network = space.model(trained.arch)
-    network.load_state_dict(trained.state_dict)
+    with using(model.path):
+        network.load_state_dict(trained.state_dict)
     network.eval()
     shape = tuple(space.config.input_shape)
     costs = {"macs": Macs().measure(network, shape), "params": Params().measure(network, shape)}
