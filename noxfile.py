@@ -38,12 +38,13 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """The quickstart, spaces of one's own and tasks of one's own, as their users run them."""
+    """The quickstart and its report, spaces of one's own and tasks of one's own, as their users run them."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         env = {**os.environ, "PATH": path, "VIRTUAL_ENV": sys.prefix, "SKIP_INSTALL": "1"}
         for name in ("quickstart", "custom_space", "my_model", "multi_label", "segmentation"):
             session.run("bash", f"examples/{name}.sh", f"{folder}/{name}", env=env, external=True)
+        session.run("bash", "examples/report.sh", f"{folder}/quickstart", env=env, external=True)
 
 
 @nox.session
@@ -81,9 +82,9 @@ def bench_scaling(session: nox.Session) -> None:
 
 
 @nox.session
-def kills(session: nox.Session) -> None:
-    """By hand: stages killed with SIGKILL again and again end bit for bit as uninterrupted ones."""
-    python(session, "tests/campaigns/kills.py", *session.posargs)
+def reliability(session: nox.Session) -> None:
+    """By hand: fuzz, kills, disk, twins, mutants or chain; what docs/reliability.md tells of."""
+    python(session, "tests/campaigns/reliability.py", *session.posargs)
 
 
 @nox.session

@@ -34,6 +34,7 @@ COMMANDS = {  # name → panel of the help page, function
     "compare": ("Pipeline", "nascli.commands.compare:compare"),
     "export-blocks": ("Pipeline", "nascli.commands.export_blocks:export_blocks"),
     "import-measurements": ("Pipeline", "nascli.commands.import_measurements:import_measurements"),
+    "report": ("Inspect", "nascli.commands.report:report"),
     "init": ("Components", "nascli.commands.init:init"),
     "scaffold": ("Components", "nascli.commands.scaffold:scaffold_component"),
     "list": ("Components", "nascli.commands.list:list_components"),

@@ -14,7 +14,10 @@ from nascli.cli import build_app
 from nascli.component import KINDS
 from nascli.stage import stage_names
 
-HEAVY = {"torch", "torchvision", "h5py", "onnx", "onnxruntime", "lightning", "lightning_fabric", "PIL"}
+HEAVY = {
+    "torch", "torchvision", "h5py", "onnx", "onnxruntime", "lightning", "lightning_fabric", "PIL",
+    "matplotlib", "jinja2",
+}  # fmt: skip
 
 EVERY = {
     "--config", "-c", "--set", "--out", "-o", "--resume", "--force", "--skip-if-current", "--dry-run", "--json",

@@ -50,7 +50,8 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_chain_leaves_its_files_and_no_checkpoint(chain: Path) -> None:
     names = {path.name for path in chain.iterdir() if path.is_file()}
-    assert names == {"run.yaml", "lut.h5", "supernet.pt", "arch.npy", "arch.history.h5", "model.pt", "report.json"}
+    stages = {"run.yaml", "lut.h5", "supernet.pt", "arch.npy", "model.pt", "report.json"}
+    assert names == stages | {"arch.history.h5", "report.mistakes.h5"}
     assert not list(chain.glob("*.run/last.*"))
 
 

@@ -79,10 +79,14 @@ class Artifact(Generic[P]):
         if self._payload is None:
             if self.path is None:
                 raise ArtifactError(f"this {self.kind} holds nothing")
-            with reading(self.path):
-                content = FORMATS[self.suffix].read_content(self.path, self.header)
-                self.check_contents(content)
-                self._payload = self.unpack(content, self.header.space.space() if self.header.space else None)
+            try:
+                with reading(self.path):
+                    content = FORMATS[self.suffix].read_content(self.path, self.header)
+                    self.check_contents(content)
+                    self._payload = self.unpack(content, self.header.space.space() if self.header.space else None)
+            except ArtifactError as error:
+                error.what = error.what if str(self.path) in error.what else f"{self.path}: {error.what}"
+                raise
         return self._payload
 
     def check_file(self) -> None:

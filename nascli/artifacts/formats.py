@@ -68,6 +68,18 @@ def reading(path: Path) -> Iterator[None]:
         raise ArtifactError(f"{path}: cannot be read; it is broken or of another kind", why=why[:200]) from None
 
 
+@contextmanager
+def using(where: object) -> Iterator[None]:
+    """Turn what contents lead to that fit their digest but are not what a stage writes into an ArtifactError."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        if "memory" in str(error):
+            raise
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise ArtifactError(f"{where}: what it holds is not what a stage writes", why=why[:200]) from error
+
+
 class NpyFormat:
     """`.npy`: the plain array first (`np.load` reads it), the header's JSON as a second array behind it."""
 

@@ -112,15 +112,19 @@ def _column(name: str, facts: dict[str, Any], content: Mapping[str, Values]) -> 
     numbers = sorted({key.split("/")[1] for key in content if key.startswith(f"{name}/") and key.count("/") == 2})
     try:
         base = content[f"{name}/base"].item()
-        factors = tuple(
-            (tuple(content[f"{name}/{n}/decisions"].tolist()), content[f"{name}/{n}/values"]) for n in numbers
-        )
+        factors = tuple((_decisions(content[f"{name}/{n}/decisions"]), content[f"{name}/{n}/values"]) for n in numbers)
         evidence = _evidence(name, content) if f"{name}/ids" in content else None
         known = facts.pop("unit"), base, factors, facts.pop("exact"), facts.pop("error")
         joins = facts.pop("joins", "sum")
         return Column(*known, facts, evidence, joins)
-    except (KeyError, ValueError) as error:
-        raise ArtifactError(f"lookup table: metric '{name}' is incomplete ({error})") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"metric '{name}' is incomplete ({error})") from None
+
+
+def _decisions(array: Values) -> tuple[int, ...]:
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise ValueError(f"decisions of shape {array.shape}, dtype {array.dtype}")
+    return tuple(array.tolist())
 
 
 def _packed(name: str, evidence: Evidence) -> dict[str, Values]:

@@ -39,4 +39,5 @@ class Model(Artifact[TrainedModel]):
         arch = content.get("arch")
         if not isinstance(arch, list) or (space is not None and len(arch) != len(space.decisions)):
             raise ArtifactError(f"{self.path}: its architecture does not fit its search space")
-        return TrainedModel(tuple(arch), content["state_dict"])
+        checked = space.check(arch)[0].tolist() if space is not None else arch
+        return TrainedModel(tuple(checked), content["state_dict"])

@@ -10,6 +10,7 @@ import typer
 
 from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.base import Artifact
+from nascli.artifacts.formats import using
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.commands.opening import Subject, artifact_files, open_any, open_subject
 from nascli.commands.views import (
@@ -144,11 +145,13 @@ def _pair(subjects: Sequence[Subject]) -> Seen | None:
     """What two artifacts are to each other; None where they are shown in turn."""
     match subjects:
         case [LookupTable() as lut, Architecture() as arch] | [Architecture() as arch, LookupTable() as lut]:
-            found = architecture.cost_shares(lut, arch)
-            return found, architecture.share_tables(found)
+            with using(f"{lut.path} with {arch.path}"):
+                found = architecture.cost_shares(lut, arch)
+                return found, list(architecture.share_tables(found))
         case [Artifact() as first, Artifact() as second] if first.kind == second.kind:
-            found = difference.facts(first, second)
-            return found, difference.tables(found)
+            with using(f"{first.path} or {second.path}"):
+                found = difference.facts(first, second)
+                return found, list(difference.tables(found))
     return None
 
 

@@ -13,6 +13,7 @@ from nascli.artifacts.export import Export
 from nascli.artifacts.history import History
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.artifacts.manifest import NAME as MANIFEST
+from nascli.artifacts.mistakes import Mistakes
 from nascli.artifacts.model import Model
 from nascli.artifacts.report import Report
 from nascli.artifacts.strategy_state import StrategyState
@@ -31,6 +32,7 @@ KINDS: dict[str, type[Artifact[Any]]] = {
         StrategyState,
         Model,
         Report,
+        Mistakes,
         Checkpoint,
         Comparison,
         Export,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,8 @@ def imported(
     networks = _ascending(found, blocks, macs)
     costs, fixed, facts = corrected(costs, blocks, networks, lambda samples: samples[0], np.random.default_rng(0))
     error = facts["held_out_table"]["error95"]
-    about = {"notes": {**known, **facts}, "error": error, "evidence": evidence}
+    ordered = replace(evidence, archs=networks.archs, networks=networks.samples)  # `held_out` goes by their order
+    about = {"notes": {**known, **facts}, "error": error, "evidence": ordered}
     return _metric(name, found.unit, blocks, costs, joins, fixed, **about)
 
 

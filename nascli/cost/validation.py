@@ -107,6 +107,11 @@ class Networks:
     macs: Array
 
 
+def held_out(n: int) -> npt.NDArray[np.bool_]:
+    """Which of n networks of a table that was corrected judge it, (n,): two of three; the others are fitted."""
+    return np.asarray(np.arange(n) % 3 != 1)
+
+
 def corrected(
     costs: Array, blocks: Blocks, networks: Networks, value: Callable[[Array], Array], rng: np.random.Generator
 ) -> tuple[Array, float, dict[str, Any]]:
@@ -119,7 +124,7 @@ def corrected(
     """
     measured = value(networks.samples)
     counts = blocks.counts(networks.archs)
-    fit = np.arange(len(measured)) % 3 == 1
+    fit = ~held_out(len(measured))
     sums, numbers = counts @ costs, counts @ working(costs).astype(float)
     found = fitted(costs, blocks, counts[fit], measured[fit])
     macs = line(networks.macs[fit], measured[fit])
@@ -129,12 +134,12 @@ def corrected(
         "macs": macs[0] * networks.macs + macs[1],
         "constant": np.full(len(measured), _constant(measured[fit])),
     }
-    held_out = {name: judged(p[~fit], measured[~fit], rng) for name, p in predictions.items()}
+    figures = {name: judged(p[~fit], measured[~fit], rng) for name, p in predictions.items()}
     again = halves(networks.samples[:, ~fit]) if len(networks.samples) > 1 else None
     facts = {
         "correction": {**vars(found), "networks": int(fit.sum())},
         "held_out": {"networks": int((~fit).sum()), "from": float(measured.min()), "to": float(measured.max())},
-        **{f"held_out_{name}": figures for name, figures in held_out.items()},
+        **{f"held_out_{name}": of_it for name, of_it in figures.items()},
         "floor": None if again is None else float(np.mean(np.abs(again[0] - again[1]) / again[1])),
         "ceiling": None if again is None else spearman(*again),
     }

@@ -15,7 +15,7 @@ from nascli.component import Component
 from nascli.config import Config
 from nascli.dataflow.normalisation import Normalisation, imagenet
 from nascli.dataflow.parts import Parts, check_labels
-from nascli.dataflow.sampling import Indices, Labels, batched, draws, epoch_order, first_of, shared, steps
+from nascli.dataflow.sampling import Indices, Labels, Pixels, batched, draws, epoch_order, first_of, shared, steps
 from nascli.dataflow.sources import PARTS, Part, Source
 from nascli.dataflow.splits import SPLITS, SplitOptions, describe, make_splits
 from nascli.errors import ConfigError
@@ -169,6 +169,17 @@ class Dataflow(Component, ABC):
         Called once an epoch; it must depend on its arguments alone. Batches are cut from it.
         """
         return epoch_order(numbers, seed, epoch)
+
+    def pixels(self, split: str, places: Sequence[int]) -> Pixels:
+        """Some images as evaluation sees them, before normalisation: uint8 (n, C, H, W).
+
+        Args:
+            places: in the order of an evaluation pass over the split, from 0.
+
+        Raises:
+            RunFailed: an image cannot be read.
+        """
+        return self._parts.pixels(self.indices(split)[list(places)])
 
     def labels_of(self, numbers: Indices) -> Labels:
         """The labels of sample numbers int64 (n,), (n, …)."""

@@ -64,6 +64,15 @@ class Parts:
         found: Labels = labels[np.searchsorted(known, numbers)]
         return found
 
+    def pixels(self, numbers: Indices) -> Pixels:
+        """A few images as evaluation sees them, uint8 (n, C, H, W), read one by one."""
+        found: Pixels = np.zeros((len(numbers), *self.sources["train"].image_shape), np.uint8)
+        for part in self.containing(numbers):
+            places = numbers - self.first[part]
+            for row in np.flatnonzero((places >= 0) & (places < len(self.sources[part]))):
+                found[row] = self.sources[part].read(int(places[row]))
+        return found
+
     def images(self, numbers: Indices, augmenter: Augmenter | None, device: torch.device | str) -> Images:
         """Access to these images: kept on the device if their parts fit, read when needed if not."""
         from nascli.dataflow.loaders import LazyImages, MemoryImages

@@ -71,6 +71,8 @@ def execute(
         return found, False
     replace = how.force or how.skip_if_current
     there = [one for one in (path, *map(path.with_suffix, target.sides)) if one.exists()]
+    if how.resume and path not in there:
+        there = []  # a side artifact alone is of the run that was interrupted before its result
     if there and not replace:
         raise UsageError(f"{there[0]} exists", hint="replace it with --force, or choose another -o")
     run = new_run(config, inputs, path, resume=how.resume)

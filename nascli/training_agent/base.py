@@ -76,7 +76,8 @@ class TrainingAgent(Component):
     def report(self, outputs: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, Any]:
         """The evaluation of a whole test set; called once, on the CPU. Plain JSON values.
 
-        A list of mappings with the same keys is shown as a table by `nascli inspect`.
+        A list of mappings with the same keys is shown as a table by `nascli inspect`. Where each of "mistakes" has an
+        "image", its place in the test split, these images are kept beside the report.
         """
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Classification(TrainingAgent):
-    """One class an image: cross-entropy, top-1 and other top-k, each class by itself, the most confused pairs."""
+    """One class an image: cross-entropy, top-k, each class by itself, which are confused, the worst mistakes."""
 
     class Config(TrainingAgent.Config):
         """Options of the classification agent."""
@@ -24,6 +24,8 @@ class Classification(TrainingAgent):
         )
         per_class: bool = Field(True, description="whether the report tells each class by itself")
         confusions: int = Field(5, ge=0, description="how many pairs of confused classes the report names")
+        matrix: int = Field(100, ge=0, description="up to so many classes, the report has the whole confusion matrix")
+        mistakes: int = Field(12, ge=0, description="how many of the worst mistakes the report shows")
 
     config: Config
     conventions = {
@@ -32,6 +34,9 @@ class Classification(TrainingAgent):
         "recall": "share of the images of a class that were called so, 0 to 1",
         "precision": "share of the images called so that are of the class, 0 to 1; null where none was",
         "f1": "harmonic mean of precision and recall, 0 to 1",
+        "confusion_matrix": "test images of each class (rows) that were called what (columns)",
+        "mistakes": "the wrong ones whose own class seemed least likely; image: its place in the test split, from 0; "
+        "probability: of the predicted class, true_probability: of its own",
     }
 
     def judge(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -49,7 +54,7 @@ class Classification(TrainingAgent):
         return cross_entropy(outputs, teacher.float().softmax(1))
 
     def report(self, outputs: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, Any]:
-        """Loss, top-1 with its Wilson interval (Wilson, 1927), other top-k, the classes, the most confused pairs."""
+        """Loss, top-1 with its Wilson interval (Wilson, 1927), other top-k, the classes, confusions, mistakes."""
         right, loss = self.judge(outputs, labels)
         n, top1 = len(labels), right.double().mean().item()
         counts = _table(outputs.argmax(1), labels, len(classes))
@@ -61,6 +66,8 @@ class Classification(TrainingAgent):
             **{f"top{k}": _top(outputs, labels, k) for k in sorted({*self.config.top} - {1})},
             **({"per_class": _per_class(counts, classes)} if self.config.per_class else {}),
             "confusions": self._confusions(counts, classes),
+            **({"confusion_matrix": counts.tolist()} if len(classes) <= self.config.matrix else {}),
+            "mistakes": self._mistakes(outputs, labels, classes),
         }
 
     def _confusions(self, counts: Tensor, classes: Sequence[str]) -> list[dict[str, Any]]:
@@ -71,6 +78,23 @@ class Classification(TrainingAgent):
             {"true": classes[i // len(classes)], "predicted": classes[i % len(classes)], "images": int(wrong[i])}
             for i in order
             if wrong[i] > 0
+        ]
+
+    def _mistakes(self, outputs: Tensor, labels: Tensor, classes: Sequence[str]) -> list[dict[str, Any]]:
+        """Wrong images, from the one whose own class seemed least likely."""
+        wrong = (outputs.argmax(1) != labels).nonzero()[:, 0]
+        likely = outputs[wrong].float().softmax(1)
+        own = likely.gather(1, labels[wrong][:, None])[:, 0]
+        called = likely.argmax(1)
+        return [
+            {
+                "image": int(wrong[i]),
+                "true": classes[int(labels[wrong[i]])],
+                "predicted": classes[int(called[i])],
+                "probability": likely[i, called[i]].item(),
+                "true_probability": own[i].item(),
+            }
+            for i in own.argsort(stable=True)[: self.config.mistakes].tolist()
         ]
 
 

@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from nascli.artifacts.base import same_data
+from nascli.artifacts.formats import using
 from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.mistakes import Mistaken
 from nascli.artifacts.model import Model, TrainedModel
 from nascli.artifacts.report import Evaluation
 from nascli.artifacts.supernet import SupernetCheckpoint
@@ -57,7 +59,8 @@ def retrain(
         module = space.model(arch)
     if init is not None:
         same_data(setup.dataflow.describe(), init.header.data, "--init")
-        module.load_state_dict(space.inherit(init.payload.state_dict, arch))
+        with using(init.path):
+            module.load_state_dict(space.inherit(init.payload.state_dict, arch))
     taught = teacher.network(setup) if teacher else None
     trainer = Trainer(module, Plain(), setup, options, split=splits, teacher=taught, outputs=space.config.classes)
     mean, std = setup.dataflow.normalisation
@@ -74,7 +77,8 @@ def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, l
     setup.agent.check(space, setup.dataflow)
     trained, engine = model.payload, engines.engine()
     network = space.model(trained.arch)
-    network.load_state_dict(trained.state_dict)
+    with using(model.path):
+        network.load_state_dict(trained.state_dict)
     network.eval()
     shape = tuple(space.config.input_shape)
     costs = {"macs": Macs().measure(network, shape), "params": Params().measure(network, shape)}
@@ -90,6 +94,17 @@ def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, l
     if lut is not None:
         report["table"] = _predicted(space, lut, trained.arch)
     return Evaluation(report, _latency(network.cpu(), shape, lut))
+
+
+def mistakes(setup: Setup, report: Mapping[str, Any]) -> Mistaken | None:
+    """The images of the mistakes that a report tells; None where it tells of none in particular."""
+    import numpy as np
+
+    told = report.get("mistakes")
+    if not isinstance(told, list) or not all(isinstance(item, Mapping) and "image" in item for item in told):
+        return None
+    places = [int(item["image"]) for item in told]
+    return Mistaken(setup.dataflow.pixels("test", places), np.array(places, dtype=np.int64))
 
 
 def _predicted(space: SearchSpace, lut: LookupTable, arch: Sequence[int]) -> dict[str, Any]:

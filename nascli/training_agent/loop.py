@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from torch import nn
 
 from nascli.artifacts.checkpoint import Checkpoint, Progress
+from nascli.artifacts.formats import using
 from nascli.console import Bar, out
 from nascli.dataflow.base import Batch
 from nascli.engine import Engine
@@ -216,8 +217,9 @@ class Trainer:
     def _restore(self) -> None:
         progress = self.ranks.first_does(lambda: self.run.restore(Checkpoint))
         if progress is not None:
-            self.step = progress.step
-            restored(self, progress.state)
+            with using(self.run.folder):
+                self.step = progress.step
+                restored(self, progress.state)
             self.run.log(event="resume", step=self.step)
 
     def result(self) -> nn.Module:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from nascli.artifacts.formats import using
 from nascli.config import run_option
 from nascli.errors import UsageError
 from nascli.search_space.randomness import own_randomness
@@ -71,7 +72,8 @@ class SupernetEvaluator(Evaluator):
         config, setup, engine = self.config, inputs.setup, inputs.engines.engine()
         with own_randomness():
             module = inputs.space.supernet()
-        module.load_state_dict(inputs.supernet.payload.state_dict)
+        with using(inputs.supernet.path):
+            module.load_state_dict(inputs.supernet.payload.state_dict)
         placed: Any = engine.place(module)
         layout = torch.channels_last if config.channels_last else torch.contiguous_format
         judged = config.validation_images

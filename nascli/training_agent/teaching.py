@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nascli.artifacts.base import same_data
+from nascli.artifacts.formats import using
 from nascli.artifacts.model import Model
 from nascli.component import Reference
 from nascli.errors import ComponentError
@@ -51,5 +52,6 @@ class Taught:
         """
         same_data(setup.dataflow.describe(), self.model.header.data, "--teacher")
         network = self.space.model(self.model.payload.arch)
-        network.load_state_dict(self.model.payload.state_dict)
+        with using(self.model.path):
+            network.load_state_dict(self.model.payload.state_dict)
         return network

@@ -19,6 +19,7 @@ from nascli.artifacts.files import sha256
 from nascli.artifacts.header import DataRecord, SpaceRecord
 from nascli.artifacts.history import History, Trials
 from nascli.artifacts.lookup_table import Column, LookupTable, Table
+from nascli.artifacts.mistakes import Mistaken, Mistakes
 from nascli.artifacts.model import Model, TrainedModel
 from nascli.artifacts.report import Evaluation, Report
 from nascli.artifacts.strategy_state import LearnedState, StrategyState
@@ -78,6 +79,11 @@ def report() -> Report:
     return Report(Evaluation({"top1": 0.75, "images": 8}, {"seconds": 0.25}), space=record(), data=DATA)
 
 
+def mistakes() -> Mistakes:
+    pictures = np.arange(2 * 1 * 8 * 8, dtype=np.uint8).reshape(2, 1, 8, 8)
+    return Mistakes(Mistaken(pictures, np.array([5, 2])), space=record(), data=DATA)
+
+
 SAMPLES: Mapping[str, Callable[[], Artifact[Any]]] = {
     "arch.npy": architecture,
     "history.h5": history,
@@ -87,6 +93,7 @@ SAMPLES: Mapping[str, Callable[[], Artifact[Any]]] = {
     "checkpoint.pt": checkpoint,
     "generator.pt": strategy_state,
     "report.json": report,
+    "report.mistakes.h5": mistakes,
 }
 
 

@@ -16,6 +16,7 @@ from nascli.artifacts.checkpoint import Checkpoint
 from nascli.artifacts.export import Export
 from nascli.artifacts.history import History
 from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.mistakes import Mistakes
 from nascli.artifacts.model import Model
 from nascli.artifacts.report import Report
 from nascli.artifacts.strategy_state import StrategyState
@@ -35,6 +36,7 @@ DIGESTS = {
     "lut.h5": "d0105f44fdf789f79e729d2609a41f818d524825f7ee6685df06e987a82f9f12",
     "model.pt": "b5dbb69c839a2aad5ca4b48dec2085fd754acec1e1c2c5337ab3cc230f3ac2e8",
     "report.json": "ce1ab426462a678713690d14772e27951cc16d09105ce6e2450263d8a52aec3f",
+    "report.mistakes.h5": "ede862e013c29afffcf3b6ad5f5ffefc87d7f9179a35a630a77f73b02c47e41f",
     "supernet.pt": "aea6198817926d28e9e2b6a6c3ec77ca25da3bb9cc48e9be74db5527293b9000",
 }
 
@@ -86,6 +88,12 @@ def test_the_golden_history_holds_its_trials() -> None:
     assert (found.accuracy[0], found.loss[0], found.images.tolist()) == (0.75, 0.5, [6, 0])
     assert math.isnan(found.accuracy[1])
     assert (found.costs["macs"].tolist(), found.errors) == ([56304, 13304], {1: "the loss is nan"})
+
+
+def test_the_golden_mistakes_hold_their_images() -> None:
+    found = payload(Mistakes, "report.mistakes.h5")
+    assert (found.images.shape, found.images.dtype, found.places.tolist()) == ((2, 3, 8, 8), np.uint8, [4, 1])
+    assert found.images.flatten()[:4].tolist() == [0, 1, 2, 3]
 
 
 def test_the_golden_generator_holds_what_was_learned() -> None:

@@ -130,6 +130,25 @@ def newer(header: Any) -> dict[str, Any]:
     return {"schema_version": 99, "nascli_version": "99.0"}
 
 
+def misshapen(folder: Path) -> None:
+    """Weights of another shape, and a table whose factor is over no decision, under digests that fit."""
+    import numpy as np
+    import torch
+
+    from nascli.artifacts.base import FORMATS
+    from nascli.commands.opening import open_any
+
+    for name in ("supernet.pt", "model.pt", "lut.h5"):
+        artifact = open_any(folder / name)
+        content = artifact.pack(artifact.payload)
+        if name == "lut.h5":
+            content["macs/0000/decisions"] = np.array([0.5])
+        else:
+            content["state_dict"][next(iter(content["state_dict"]))] = torch.zeros(3)
+        form = FORMATS[Path(name).suffix]
+        form.write(folder / f"odd-{name}", artifact.header.sealed(form.manifest(content)), content)
+
+
 def newer_checkpoint(folder: Path) -> None:
     """An unfinished run of a later nascli."""
     from nascli.artifacts.base import read_header
@@ -204,6 +223,19 @@ CASES = [
         ],
         prepare=rewritten("other", other_data, *OF_DATA),
         says=["'digits'"],
+    ),
+    Case(
+        "contents that no stage writes, digest fits",
+        [
+            SEARCH.replace("supernet.pt", "odd-supernet.pt"),
+            SEARCH.replace("lut.h5", "odd-lut.h5"),
+            "inspect odd-lut.h5",
+            RETRAIN + " --init odd-supernet.pt --set search_space.width=4",
+            RETRAIN + " --teacher odd-model.pt",
+            EVALUATE.replace("model.pt", "odd-model.pt"),
+        ],
+        prepare=misshapen,
+        says=["odd-"],
     ),
     Case("newer version", readers(named("newer")), prepare=rewritten("newer", newer), says=["schema version 99"]),
     Case(

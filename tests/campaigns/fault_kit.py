@@ -140,14 +140,16 @@ def child(folder: Path, words: Sequence[str], env: Mapping[str, str] | None = No
     return launched(folder, [*wrap, sys.executable, "-m", "nascli", *words], env)
 
 
-def launched(folder: Path, command: Sequence[str], env: Mapping[str, str] | None = None) -> Tried:
-    """Run a command.
+def launched(
+    folder: Path, command: Sequence[str], env: Mapping[str, str] | None = None, seconds: float = SECONDS
+) -> Tried:
+    """Run a command; exit code 124 where it takes longer than `seconds`.
 
     A launcher stands between: a process counts the memory of the one that started it among its own.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", **(env or {})}
     with tempfile.NamedTemporaryFile() as report:
-        launcher = [sys.executable, "-S", "-c", LAUNCHER, report.name, str(SECONDS), *command]
+        launcher = [sys.executable, "-S", "-c", LAUNCHER, report.name, str(seconds), *command]
         done = subprocess.run(
             launcher, capture_output=True, cwd=folder, env=environment, stdin=subprocess.DEVNULL, check=True
         )

@@ -1,118 +1,119 @@
-"""Kill `train-supernet` and `search` with SIGKILL again and again; the results must equal uninterrupted ones.
+"""Kill every stage with SIGKILL again and again: no half file is ever there, and the results equal uninterrupted ones.
 
-    python tests/campaigns/kills.py [--kills 5] [--folder DIR]
+    nox -s reliability -- kills [--kills 34] [--writes 10] [--only STAGE] [--seed 0] [--log FILE]
 
-Each kill comes after the first checkpoint of its process and between two checkpoints. Prints one line per stage
-and exits 1 if a tensor, an architecture or a history differs.
+`--kills` of each stage come at random moments: every fourth anywhere in the life of the process, the others after its
+first file. `--writes` more come right before or behind a flush or a replacement of a file. After each kill all files
+are read whole; the process is started again with --resume. Exits 1 if a file is not whole or a digest differs.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import random
+import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-import time
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-YAML = """
-search_space: {use: tiny, input_shape: [1, 8, 8], classes: 10}
-dataflow: {use: digits, batch_size: 64}
-constraint: ['macs<=3e5']
-train_supernet: {epochs: 24, checkpoint_steps: 30}
-search:
-  search_strategy: {use: evolution, population: 20}
-  evaluator: {use: supernet, calibration_images: 1024}
-  max_evaluations: 250
-  checkpoint_minutes: 0.005
-"""
+from nascli.console import out
+from tests.campaigns.reliability_kit import Log, Reference, digests, leftovers, references, unwhole
+
+MOST = 4  # kills before a run is left to end
+COLUMNS = ("stage", "kills", "at a write", "temporary file there", "resumed", "whole after each", "ends", "bit-equal")
 
 
-def command(*arguments: str) -> list[str]:
-    """The command line of a stage."""
-    return [sys.executable, "-m", "nascli", *arguments, "-q"]
+class Killing:
+    """The kills of one stage."""
+
+    def __init__(self, reference: Reference, rng: random.Random, log: Log) -> None:
+        self.reference, self.rng, self.log = reference, rng, log
+        self.folder = reference.chain / "killed"
+        self.seen: Counter[str] = Counter()
+        self.wrong: list[str] = []
+
+    def run(self, kills: int, writes: int) -> dict[str, Any]:
+        """All of them; what came of it."""
+        while self.seen["kills"] < kills:
+            for _ in range(min(self.rng.randint(1, MOST), kills - self.seen["kills"])):
+                begin = 0.0 if self.seen["kills"] % 4 == 0 else self.reference.first
+                if not self._killed(self.rng.uniform(begin, self.reference.took)):
+                    break
+            else:
+                self._killed(None)
+            self._ended()
+        calls = range(1, self.reference.calls + 1)
+        for call in sorted(self.rng.sample(calls, min(writes, len(calls)))):
+            if self._killed(None, call):
+                self._killed(None)
+            self._ended()
+        return self.log.add({"stage": self.reference.work.name, **self.seen, "wrong": self.wrong})
+
+    def _killed(self, moment: float | None, call: int = 0) -> bool:
+        """Whether the process was killed: after `moment` seconds or at the `call`-th call; else it ended."""
+        more = ("--resume",) if self.reference.work.resumes else ()
+        process = self.reference.start(self.folder, *more, KILL_AT=call)
+        try:
+            process.wait(moment)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        _, stderr = process.communicate()
+        if process.returncode == -signal.SIGKILL:
+            self.seen["kills"] += 1
+            self.seen["at a write"] += bool(call)
+            self.seen["temporary"] += bool(list(self.folder.rglob(".*.tmp")))
+            self._note("half a file", unwhole(self.folder) if self.folder.exists() else [])
+            return True
+        if process.returncode:  # 2: the result was there when the process was killed
+            done = process.returncode == 2 and digests(self.folder) == self.reference.digests
+            self.seen["killed behind the result"] += done
+            self._note(f"exit code {process.returncode}", [] if done else [stderr[-500:]])
+        return False
+
+    def _note(self, what: str, complaints: list[str]) -> None:
+        self.wrong += [f"{what}: {text}" for text in complaints]
+        for text in complaints:
+            self.log.add({"stage": self.reference.work.name, "wrong": f"{what}: {text}"})
+
+    def _ended(self) -> None:
+        """Compare what a run through kills ended with, and remove it."""
+        self.seen["ends"] += 1
+        found = digests(self.folder)
+        self.seen["equal"] += found == self.reference.digests
+        self._note("differs", [] if found == self.reference.digests else [str(found)])
+        self._note(
+            "left behind", [text for text in leftovers(self.folder) if not self.seen["killed behind the result"]]
+        )
+        for path in self.folder.rglob("log.jsonl"):
+            self.seen["resumed"] += sum('"resume"' in line for line in path.read_text().splitlines())
+        shutil.rmtree(self.folder)
 
 
-def events(folder: Path) -> list[dict[str, object]]:
-    """The lines of a run's log."""
-    log = folder / "log.jsonl"
-    lines = log.read_text().splitlines() if log.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("}")]
-
-
-def checkpoints(out: Path) -> float:
-    """When the run last wrote its checkpoint; 0 before the first."""
-    files = list(out.with_name(out.name + ".run").glob("last.*"))
-    return max((file.stat().st_mtime for file in files), default=0.0)
-
-
-def run_killed(arguments: list[str], out: Path, kills: int, rng: random.Random, env: dict[str, str]) -> int:
-    """Run to the end through `kills` kills; the number of kills that hit a living process."""
-    done = 0
-    while True:
-        process = subprocess.Popen(command(*arguments, "-o", str(out), "--resume"), env=env, stdout=subprocess.DEVNULL)
-        started = checkpoints(out)
-        while process.poll() is None and done < kills:
-            time.sleep(0.01)
-            if checkpoints(out) > started:
-                time.sleep(rng.uniform(0.02, 0.25))
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-                done += 1
-                break
-        if process.wait() == 0:
-            return done
-        if process.returncode != -signal.SIGKILL:
-            raise SystemExit(f"the stage failed with exit code {process.returncode}")
-
-
-def digest(path: Path) -> str:
-    """The digest of an artifact."""
-    text = subprocess.run([*command("inspect", str(path))[:-1], "--json"], check=True, capture_output=True, text=True)
-    return str(json.loads(text.stdout)["digest"])
-
-
-def same_tensors(first: Path, second: Path) -> bool:
-    """Whether two supernets are equal bit for bit."""
-    import torch
-
-    a, b = (torch.load(path, weights_only=True)["state_dict"] for path in (first, second))
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
-def main() -> int:
+def main(words: list[str]) -> int:
     """Run the campaign."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=5)
-    parser.add_argument("--folder", type=Path, default=None)
+    parser.add_argument("--kills", type=int, default=34)
+    parser.add_argument("--writes", type=int, default=10)
+    parser.add_argument("--only", default="")
     parser.add_argument("--seed", type=int, default=0)
-    told = parser.parse_args()
-    folder = told.folder or Path(tempfile.mkdtemp(prefix="nascli-kills-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.yaml").write_text(YAML)
-    config, rng, env = str(folder / "run.yaml"), random.Random(told.seed), {**os.environ, "OMP_NUM_THREADS": "1"}
-    whole, killed = folder / "whole.pt", folder / "killed.pt"
-    train = ["train-supernet", "-c", config]
-    subprocess.run(command(*train, "-o", str(whole)), check=True, env=env, stdout=subprocess.DEVNULL)
-    hits = run_killed(train, killed, told.kills, rng, env)
-    resumes = [e["step"] for e in events(folder / "killed.pt.run") if e["event"] == "resume"]
-    equal = same_tensors(whole, killed) and digest(whole) == digest(killed)
-    print(f"train-supernet: {hits} kills, resumed at steps {resumes}, bit-equal: {equal}")
-
-    search = ["search", "-c", config, "--supernet", str(whole)]
-    first, second = folder / "whole.npy", folder / "killed.npy"
-    subprocess.run(command(*search, "-o", str(first)), check=True, env=env, stdout=subprocess.DEVNULL)
-    shots = run_killed(search, second, told.kills, rng, env)
-    resumed = [e["evaluated"] for e in events(folder / "killed.npy.run") if e["event"] == "resume"]
-    same = all(digest(first.with_suffix(s)) == digest(second.with_suffix(s)) for s in (".npy", ".history.h5"))
-    print(f"search: {shots} kills, resumed after {resumed} evaluations, same architecture and history: {same}")
-    enough = hits == shots == told.kills and all(step > 0 for step in resumes)
-    return 0 if equal and same and enough else 1
+    parser.add_argument("--log", type=Path, default=None)
+    told = parser.parse_args(words)
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="nascli-kills-") as folder:
+        for reference in references(Path(folder)):
+            rng = random.Random(f"{told.seed} {reference.work.name}")
+            if told.only in reference.work.name:
+                rows.append(Killing(reference, rng, Log(told.log)).run(told.kills, told.writes))
+    out.table("SIGKILL", COLUMNS, [_shown(row) for row in rows])
+    out.text("\n".join(f"{row['stage']}: {text}" for row in rows for text in row["wrong"]))
+    return 1 if any(row["wrong"] for row in rows) else 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _shown(row: Mapping[str, Any]) -> tuple[object, ...]:
+    counts = (row.get(name, 0) for name in ("kills", "at a write", "temporary", "resumed"))
+    whole = not any(text.startswith("half") for text in row["wrong"])
+    return (row["stage"], *counts, whole, row.get("ends", 0), row.get("equal", 0))

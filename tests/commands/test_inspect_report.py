@@ -34,3 +34,8 @@ def test_of_a_long_list_the_first_are_shown() -> None:
     _, (title, _, rows) = views(per_class=[{"class": str(i)} for i in range(1000)])
     assert title == "per class (the first 50 of 1,000)"
     assert len(rows) == report.MOST_ROWS
+
+
+def test_a_confusion_matrix_is_no_row_of_the_table() -> None:
+    ((_, _, rows),) = views(images=3, confusion_matrix=[[2, 1], [0, 0]])
+    assert [row[0] for row in rows] == ["images", "measured.latency_ms"]

@@ -23,7 +23,7 @@ from nascli.cost.macs import Macs
 from nascli.cost.measurements import Measurements, Wanted, checked
 from nascli.cost.measuring import costs_of
 from nascli.cost.model import Metric
-from nascli.cost.validation import spread, working
+from nascli.cost.validation import held_out, spread, working
 from nascli.errors import UsageError
 from nascli.search_space.base import SearchSpace, record_of
 
@@ -167,6 +167,20 @@ def test_the_error_is_that_of_networks_which_the_fit_has_not_seen() -> None:
     error = imported("latency_ms@toy", noisy, BLOCKS).error
     assert error is not None
     assert 0.1 < error < 0.4
+
+
+def test_networks_are_kept_in_the_order_that_says_which_were_held_out() -> None:
+    found = networks(60, LAW)
+    noisy = replace(found, networks=found.networks * (1 + 0.1 * np.random.default_rng(3).standard_normal(60)))
+    metric = imported("latency_ms", noisy, BLOCKS)
+    assert metric.evidence is not None
+    judges = held_out(60)
+    predicted, measured = metric.total(metric.evidence.archs), metric.evidence.networks[0]
+    errors = np.abs(predicted - measured)[judges] / measured[judges]
+    assert metric.notes["held_out"]["networks"] == judges.sum()
+    assert metric.notes["held_out_table"]["max"] == pytest.approx(errors.max(), abs=1e-9)
+    macs = BLOCKS.counts(metric.evidence.archs) @ MACS
+    assert (np.diff(macs) >= 0).all()
 
 
 def test_too_few_networks_correct_nothing_and_it_is_said() -> None:

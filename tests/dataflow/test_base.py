@@ -37,6 +37,14 @@ def test_batches_are_float_images_with_their_labels() -> None:
     assert (batch.labels.dtype, batch.labels.shape) == (torch.int64, (4,))
 
 
+def test_pixels_are_those_of_the_places_in_an_evaluation_pass() -> None:
+    flow = numbered(batch_size=4)
+    valid, test = (flow.pixels(split, [2, 0]) for split in ("valid", "test"))
+    assert (test.shape, test.dtype, test[:, 0, 0, 0].tolist()) == ((2, 1, 2, 2), np.uint8, [32, 30])
+    assert valid[:, 0, 0, 0].tolist() == flow.indices("valid")[[2, 0]].tolist()
+    assert flow.pixels("test", []).shape == (0, 1, 2, 2)
+
+
 def test_labels_belong_to_their_images() -> None:
     flow = numbered(batch_size=4)
     for batch in flow.batches("train", device="cpu", train=True):

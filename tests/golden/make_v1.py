@@ -23,6 +23,7 @@ from nascli.artifacts.export import Export, Exported
 from nascli.artifacts.header import DataRecord, Header
 from nascli.artifacts.history import History, Trials
 from nascli.artifacts.lookup_table import Column, LookupTable, Table
+from nascli.artifacts.mistakes import Mistaken, Mistakes
 from nascli.artifacts.model import Model, TrainedModel
 from nascli.artifacts.report import Evaluation, Report
 from nascli.artifacts.strategy_state import LearnedState, StrategyState
@@ -105,6 +106,9 @@ def make() -> dict[str, Artifact[Any]]:
     evaluation = Evaluation(values, {"images_per_s": 8.5})
     report = complete(Report(evaluation, conventions=told, **both), {}, model=model.header.as_input())
 
+    pictures = np.arange(2 * 3 * 8 * 8, dtype=np.uint8).reshape(2, 3, 8, 8)
+    mistakes = complete(Mistakes(Mistaken(pictures, np.array([4, 1])), **both), {})
+
     won = {"run": "random-seed0", "strategy": "random", "supernet": "", "seed": 0, "score": 0.75, "evaluations": 2}
     standing = {"strategy": "random", "supernet": "", "seeds": 1, "score": 0.75, "interval": None, "rank": None}
     standing |= {"advantage": None, "advantage_interval": None, "evaluations": 2.0}
@@ -128,7 +132,7 @@ def make() -> dict[str, Artifact[Any]]:
     return {
         "lut.h5": lut, "supernet.pt": supernet, "arch.npy": arch, "arch.history.h5": history,
         "arch.generator.pt": generator, "model.pt": model, "report.json": report, "compare.json": comparison,
-        "export.json": export, "checkpoint.pt": checkpoint,
+        "export.json": export, "checkpoint.pt": checkpoint, "report.mistakes.h5": mistakes,
     }  # fmt: skip
 
 

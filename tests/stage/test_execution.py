@@ -173,3 +173,15 @@ def test_a_side_artifact_is_not_overwritten(made: Path, nascli: Command, tmp_pat
     assert done.returncode == 2
     assert "a.history.h5 exists" in done.stderr
     assert (tmp_path / "a.history.h5").read_bytes() == b"precious"
+
+
+def test_a_search_killed_between_its_history_and_its_architecture_goes_on(
+    made: Path, nascli: Command, tmp_path: Path
+) -> None:
+    budget = ["--set", "max_evaluations=2", "--set", "search_strategy=random", "--evaluator", "train"]
+    search = ["search", "-c", str(made / "run.yaml"), "--lut", str(made / "lut.h5"), *budget, "-o", "a.npy"]
+    assert nascli(*search).returncode == 0
+    before = {name: read_header(tmp_path / name).digest for name in ("a.npy", "a.history.h5")}
+    (tmp_path / "a.npy").unlink()
+    assert nascli(*search, "--resume").returncode == 0
+    assert {name: read_header(tmp_path / name).digest for name in before} == before

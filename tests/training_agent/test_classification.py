@@ -110,3 +110,29 @@ def test_imitation_is_the_cross_entropy_against_the_teachers_probabilities() -> 
     student, teacher = outputs([0, 3], 4), 2 * outputs([1, 3], 4)
     expected = -(teacher.softmax(1) * student.log_softmax(1)).sum(1).mean()
     torch.testing.assert_close(Classification().imitate(student, teacher), expected)
+
+
+def test_the_confusion_matrix_counts_images_by_class_and_answer() -> None:
+    found = report([0, 1, 1, 2], [0, 0, 0, 1], classes=3)
+    assert found["confusion_matrix"] == [[1, 2, 0], [0, 0, 1], [0, 0, 0]]
+
+
+def test_of_too_many_classes_there_is_no_confusion_matrix() -> None:
+    assert "confusion_matrix" not in report([0], [0], classes=3, matrix=2)
+
+
+def test_mistakes_begin_with_the_image_whose_class_seemed_least_likely() -> None:
+    found = report([0, 1, 2, 3], [0, 2, 5, 1])["mistakes"]
+    assert [(item["image"], item["true"], item["predicted"]) for item in found] == [
+        (3, "b", "d"),
+        (2, "f", "c"),
+        (1, "c", "b"),
+    ]
+    weights = [math.exp(-rank) for rank in range(7)]
+    assert found[0]["probability"] == pytest.approx(weights[0] / sum(weights), rel=1e-5)
+    assert found[0]["true_probability"] == pytest.approx(weights[5] / sum(weights), rel=1e-5)
+
+
+def test_mistakes_are_as_many_as_asked_for() -> None:
+    assert len(report([1] * 20, [0] * 20)["mistakes"]) == 12
+    assert report([1], [0], mistakes=0)["mistakes"] == []

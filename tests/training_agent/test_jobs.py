@@ -26,7 +26,7 @@ from nascli.search_space.base import SearchSpace
 from nascli.search_space.tiny import Tiny
 from nascli.training_agent.base import EvaluatorInputs, Setup, TrainingAgent
 from nascli.training_agent.classification import Classification
-from nascli.training_agent.jobs import evaluate, retrain
+from nascli.training_agent.jobs import evaluate, mistakes, retrain
 from nascli.training_agent.settings import Engines
 from nascli.training_agent.supernet_evaluator import SupernetEvaluator
 from nascli.training_agent.supernet_training import train_supernet
@@ -104,6 +104,21 @@ def test_an_evaluation_is_of_all_test_images(tmp_path: Path) -> None:
     assert found["images"] == len(labels) == 12
     assert found["top1"] == (outputs.argmax(1) == labels).double().mean().item()
     assert found["loss"] == pytest.approx(cross_entropy(outputs, labels).item(), rel=1e-5)
+
+
+def test_the_images_of_mistakes_are_those_that_the_report_tells(tmp_path: Path) -> None:
+    parts = setup(Run(tmp_path / "report.json"))
+    told = evaluated(tmp_path).report
+    found = mistakes(parts, told)
+    assert found is not None
+    assert len(told["mistakes"]) > 0
+    assert found.places.tolist() == [item["image"] for item in told["mistakes"]]
+    assert np.array_equal(found.images[0], parts.dataflow.pixels("test", [told["mistakes"][0]["image"]])[0])
+
+
+@pytest.mark.parametrize("told", [{}, {"mistakes": 3}, {"mistakes": [{"pair": [0, 1]}]}])
+def test_a_task_without_mistaken_images_keeps_none(tmp_path: Path, told: dict[str, Any]) -> None:
+    assert mistakes(setup(Run(tmp_path / "report.json")), told) is None
 
 
 def test_an_evaluation_counts_what_the_table_predicts(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nascli.artifacts.base import Artifact
+from nascli.artifacts.formats import using
 from nascli.commands.views import (
     architecture,
     checkpoint,
@@ -18,6 +19,7 @@ from nascli.commands.views import (
     export,
     history,
     lookup_table,
+    mistakes,
     report,
     strategy_state,
     trained,
@@ -33,14 +35,20 @@ _KINDS = {
     "model": trained,
     "checkpoint": checkpoint,
     "report": report,
+    "mistakes": mistakes,
     "comparison": comparison,
     "export": export,
 }
 
 
 def as_json(artifact: Artifact[Any]) -> dict[str, Any]:
-    """The facts of an artifact as one JSON object."""
-    found: dict[str, Any] = clean({**header_facts(artifact), **_KINDS[artifact.kind].facts(artifact)})
+    """The facts of an artifact as one JSON object.
+
+    Raises:
+        ArtifactError: its contents are not what a stage writes.
+    """
+    with using(artifact.path):
+        found: dict[str, Any] = clean({**header_facts(artifact), **_KINDS[artifact.kind].facts(artifact)})
     return found
 
 
@@ -50,9 +58,14 @@ def tables(artifact: Artifact[Any]) -> Iterator[View]:
 
 
 def tables_of(facts: dict[str, Any]) -> Iterator[View]:
-    """The tables that `tables` gives, from facts that are known already."""
-    yield from _KINDS[facts["kind"]].tables(facts)
-    yield header_table(facts)
+    """The tables that `tables` gives, from facts that are known already.
+
+    Raises:
+        ArtifactError: the facts are not those of what a stage writes.
+    """
+    with using(facts["path"]):
+        found = [*_KINDS[facts["kind"]].tables(facts), header_table(facts)]
+    yield from found
 
 
 def warnings_of(facts: dict[str, Any]) -> Iterator[str]:

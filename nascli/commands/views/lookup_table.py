@@ -90,7 +90,7 @@ def tables(facts: Mapping[str, Any]) -> Iterator[View]:
         for name, m in metrics.items()
     ]
     yield "totals", ["metric", "unit", "smallest", "largest", "fixed part", "exact", "error [%]"], rows
-    yield from (_held_out(name, m["notes"]) for name, m in metrics.items() if "held_out_table" in m["notes"])
+    yield from (held_out(name, m["notes"]) for name, m in metrics.items() if "held_out_table" in m["notes"])
     notes: list[list[object]] = [
         [name, *note] for name, m in metrics.items() for note in flat(m["notes"]) if not note[0].startswith("held_out_")
     ]
@@ -101,7 +101,7 @@ def tables(facts: Mapping[str, Any]) -> Iterator[View]:
 PREDICTORS = {"table": "table", "uncorrected": "sum of blocks", "macs": "fitted MACs", "constant": "a constant"}
 
 
-def _held_out(name: str, notes: Mapping[str, Any]) -> View:
+def held_out(name: str, notes: Mapping[str, Any]) -> View:
     """How well whole networks are predicted, beside trivial predictors and a second measurement of the same ones."""
     rows: list[list[object]] = []
     for predictor, words in PREDICTORS.items():

@@ -10,7 +10,7 @@ from nascli.commands.views.common import View, flat
 from nascli.console import show
 
 MOST_ROWS = 50
-TITLES = {"confusions": "most confused classes"}
+TITLES = {"confusions": "most confused classes", "mistakes": "worst mistakes"}
 
 
 def facts(artifact: Report) -> dict[str, Any]:
@@ -22,7 +22,8 @@ def tables(facts: Mapping[str, Any]) -> Iterator[View]:
     """The metrics, and a table for each list of mappings: the classes, the pairs that are confused most."""
     report, measured = facts["report"], facts["measured"]
     lists = {name: value for name, value in report.items() if _is_table(value)}
-    plain = {name: value for name, value in report.items() if name not in lists and value != []}
+    square = {name for name, value in report.items() if _is_matrix(value)}  # `nascli report` draws it
+    plain = {name: value for name, value in report.items() if name not in {*lists, *square} and value != []}
     rows: list[list[object]] = [[key, show(value)] for key, value in (*flat(plain), *flat(measured, "measured."))]
     yield "evaluation on the test set", ["metric", "value"], rows
     for name, items in lists.items():
@@ -37,3 +38,7 @@ def _is_table(value: Any) -> bool:
     if not (isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value)):
         return False
     return all(list(item) == list(value[0]) for item in value)
+
+
+def _is_matrix(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, list) for item in value)

@@ -1,0 +1,1 @@
+"""The page that `nascli report` writes: what is gathered, what each section shows, how it is drawn."""

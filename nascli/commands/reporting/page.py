@@ -1,0 +1,70 @@
+"""The page: its sections in the order of the pipeline, rendered by templates that escape whatever is not theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from nascli import __version__
+from nascli.commands.reporting import (
+    comparison,
+    evaluation,
+    lineage,
+    lookup_table,
+    network,
+    overview,
+    search,
+    settings,
+    training,
+)
+from nascli.commands.reporting.material import Material
+from nascli.commands.reporting.parts import Section
+from nascli.errors import UsageError
+
+NEEDED = ("jinja2", "matplotlib")
+
+SECTIONS: Sequence[Callable[[Material], Iterable[Section]]] = (
+    overview.sections,
+    lineage.sections,
+    lookup_table.sections,
+    training.supernets,
+    search.sections,
+    network.sections,
+    training.models,
+    evaluation.sections,
+    comparison.sections,
+    settings.sections,
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The text of a page, and what is in it."""
+
+    html: str
+    sections: Sequence[Section]
+    missing: Sequence[str]
+
+
+def require() -> None:
+    """Raises UsageError unless what draws the page is installed."""
+    lacking = [name for name in NEEDED if find_spec(name) is None]
+    if lacking:
+        what = f"a report needs {' and '.join(lacking)}, which {'is' if len(lacking) == 1 else 'are'} not installed"
+        raise UsageError(what, hint="pip install 'nascli[report]'")
+
+
+def page(material: Material, title: str) -> Page:
+    """The page of what was gathered."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    sections = [section for made in SECTIONS for section in made(material)]
+    loader = FileSystemLoader(Path(__file__).with_name("templates"))
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    facts: dict[str, Any] = {"title": title, "sections": sections, "missing": material.missing, "version": __version__}
+    return Page(environment.get_template("page.html").render(facts), sections, material.missing)

@@ -1,0 +1,333 @@
+"""The readers that are fuzzed: what each begins with, how it is spoilt, and how it is read."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.campaigns.fault_kit import ROOT, in_process
+from tests.campaigns.fuzz_mutations import damaged, garbled, spoilt, with_content, with_header
+
+PARTS = (
+    "lut.h5",
+    "supernet.pt",
+    "arch.npy",
+    "arch.history.h5",
+    "model.pt",
+    "report.json",
+    "checkpoint.pt",
+    "arch.generator.pt",
+    "compare.json",
+)
+GOLDEN = ROOT / "tests/golden/v1"
+SMALL = "-c run.yaml --force --set search.max_evaluations=2 --set search.search_strategy=random"
+
+
+TRAINING = "train-supernet -c run.yaml -o run.pt --set train_supernet.checkpoint_steps=3"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One way into nascli.
+
+    `make(folder, rng)` writes or gives what is wrong; `read(folder, made)` hands it to nascli. What comes out is
+    nothing or a NascliError; a command's exit code is not 1.
+    """
+
+    name: str
+    make: Callable[[Path, random.Random], Any]
+    read: Callable[[Path, Any], object]
+
+
+class Bug(Exception):
+    """A command that ended with exit code 1."""
+
+
+class Refused(Exception):
+    """A command that ended with an exit code that it may end with."""
+
+
+def called(folder: Path, *lines: str | list[str]) -> None:
+    """Run command lines.
+
+    Raises:
+        Bug: one says that it is a bug.
+        Refused: one ends with another exit code than 0.
+    """
+    codes = []
+    for line in lines:
+        done = in_process(folder, line.split() if isinstance(line, str) else line)
+        if done.code == 1:
+            raise Bug(f"{line}: {done.stderr}")
+        codes.append(done.code)
+    if any(codes):
+        raise Refused
+
+
+def bad(name: str) -> str:
+    """The name under which a spoilt artifact is written."""
+    return f"bad.{name}"
+
+
+def bytes_of(name: str) -> Callable[[Path, random.Random], str]:
+    """A file with damaged bytes."""
+
+    def make(folder: Path, rng: random.Random) -> str:
+        (folder / bad(name)).write_bytes(damaged((folder / name).read_bytes(), rng))
+        return bad(name)
+
+    return make
+
+
+def built(name: str, change: Callable[[Path, Path, random.Random], None]) -> Callable[[Path, random.Random], str]:
+    """An artifact made anew with something else in it."""
+
+    def make(folder: Path, rng: random.Random) -> str:
+        change(folder / name, folder / bad(name), rng)
+        return bad(name)
+
+    return make
+
+
+def text_of(name: str) -> Callable[[Path, random.Random], str]:
+    """A text file with other tokens, seldom other bytes."""
+
+    def make(folder: Path, rng: random.Random) -> str:
+        raw = (folder / name).read_bytes()
+        other = damaged(raw, rng) if rng.random() < 0.2 else garbled(raw.decode(), rng).encode()
+        (folder / bad(name)).write_bytes(other)
+        return bad(name)
+
+    return make
+
+
+def json_of(name: str) -> Callable[[Path, random.Random], str]:
+    """A JSON file with other values, seldom other bytes."""
+
+    def make(folder: Path, rng: random.Random) -> str:
+        raw = (folder / name).read_bytes()
+        other = damaged(raw, rng) if rng.random() < 0.3 else json.dumps(spoilt(json.loads(raw), rng)).encode()
+        (folder / bad(name)).write_bytes(other)
+        return bad(name)
+
+    return make
+
+
+def opened(folder: Path, name: str) -> None:
+    """An artifact read whole."""
+    from nascli.commands.opening import open_any
+
+    artifact = open_any(folder / name)
+    artifact.check_file()
+    _ = artifact.payload
+
+
+def inspected(folder: Path, name: str) -> None:
+    """Everything that `inspect` shows."""
+    called(folder, f"inspect {name}", f"inspect --lineage {name}", f"inspect {name} --json", f"inspect --check {name}")
+
+
+def compared(folder: Path, name: str) -> None:
+    """Beside the whole one, beside the table, and as another tool's."""
+    called(folder, f"inspect {name} {name.removeprefix('bad.')}", f"inspect {name} lut.h5", f"inspect --as nni {name}")
+
+
+def staged(folder: Path, name: str) -> None:
+    """The stage that takes it."""
+    line = {
+        "bad.lut.h5": f"search {SMALL} --lut {name} --supernet supernet.pt -o new.npy",
+        "bad.supernet.pt": f"search {SMALL} --supernet {name} -o new.npy",
+        "bad.arch.npy": f"retrain -c run.yaml --arch {name} -o new.pt --dry-run --force",
+        "bad.model.pt": f"evaluate -c run.yaml --model {name} -o new.json --force",
+        "bad.arch.generator.pt": f"search {SMALL} --generator {name} -o new.npy",
+        "bad.compare.json": "inspect .",
+        "bad.report.json": "inspect .",
+        "bad.arch.history.h5": "inspect .",
+    }.get(name)
+    if line:
+        called(folder, line)
+
+
+def resumed(folder: Path, name: str) -> None:
+    """A run that goes on from it."""
+    (folder / "run.pt.run").mkdir(exist_ok=True)
+    shutil.move(folder / name, folder / "run.pt.run/last.pt")
+    (folder / "run.pt").unlink(missing_ok=True)
+    called(folder, f"{TRAINING} --resume")
+
+
+def configured(folder: Path, name: str) -> None:
+    """Read by the stages, without running them."""
+    called(
+        folder,
+        f"train-supernet -c {name} -o new.pt --dry-run",
+        f"search -c {name} --supernet supernet.pt -o new.npy --dry-run",
+        f"retrain -c {name} --arch arch.npy -o new.pt --dry-run",
+    )
+
+
+def assigned(folder: Path, text: str) -> None:
+    """Behind `--set`."""
+    called(folder, ["train-supernet", "-c", "run.yaml", "-o", "new.pt", "--dry-run", "--set", text])
+
+
+def texts(*begin: str) -> Callable[[Path, random.Random], str]:
+    """One of some texts, garbled."""
+    return lambda folder, rng: garbled(rng.choice(begin), rng)
+
+
+def constraint(folder: Path, text: str) -> None:
+    """A constraint, and the one that it is written as."""
+    from nascli.cost.constraint import Constraint
+
+    found = Constraint.parse(text)
+    if Constraint.parse(str(found)) != found:
+        raise Bug(f"{text!r} is read back as another")
+
+
+def written(folder: Path, text: str) -> None:
+    """An architecture by hand, adopted."""
+    from nascli.artifacts.architecture import Architecture
+    from nascli.artifacts.base import read_header
+
+    Architecture.written(text).adopt(_record(read_header(folder / "arch.npy")))
+
+
+def answered(folder: Path, name: str) -> None:
+    """An answer of a tuner, adopted and inspected."""
+    from nascli.artifacts.architecture import Architecture
+    from nascli.artifacts.base import read_header
+
+    with contextlib.suppress(Refused):
+        called(folder, f"inspect {name}")
+    Architecture.open(folder / name).adopt(_record(read_header(folder / "arch.npy")))
+
+
+def _record(header: Any) -> Any:
+    return header.space
+
+
+def benchmark(folder: Path, name: str) -> None:
+    """A tabular benchmark, all of it looked up."""
+    import numpy as np
+
+    from nascli.training_agent.table_evaluator import TableEvaluator
+
+    table = TableEvaluator(TableEvaluator.Config(path=folder / name, score="mean_acc"))
+    table.load()
+    for arch in table.architectures():
+        table.evaluate(np.array([arch], dtype=np.int64))
+
+
+def pairs(folder: Path, name: str) -> None:
+    """Pairs of faces to verify."""
+    from nascli.dataflow.faces import Faces
+
+    config = Faces.Config(path=folder / "faces", test_path=folder / "others", pairs=folder / name, size=8)
+    Faces(config).pairs()
+
+
+def picture(folder: Path, name: str) -> None:
+    """A picture of a training set, decoded to the input's channels."""
+    from nascli.dataflow.files import FolderTree
+    from nascli.dataflow.images import as_channels, centre, open_picture
+
+    for channels in (1, 3):
+        centre(as_channels(open_picture(FolderTree(folder), name), channels, name), 8)
+
+
+def archive(folder: Path, name: str) -> None:
+    """A data set in a zip archive, described and loaded."""
+    from nascli.dataflow.image_folder import ImageFolder
+
+    data = ImageFolder(ImageFolder.Config(path=folder / name, size=8))
+    source = data.source("train")
+    if source is not None:
+        source.load()
+
+
+def prepare(folder: Path) -> None:
+    """What the inputs begin with, beside a chain of artifacts."""
+    import numpy as np
+    from PIL import Image
+
+    for name in ("arch.generator.pt", "compare.json"):
+        shutil.copy(GOLDEN / name, folder / name)
+    _interrupt(folder)
+    (folder / "answer.json").write_text(in_process(folder, ["inspect", "--as", "nni", "arch.npy"]).stdout)
+    (folder / "full.yaml").write_text(in_process(folder, ["init"]).stdout)
+    table = {"".join(map(str, [i % 3, i % 2, 1])): {"mean_acc": i / 9, "test": [1, 2.5]} for i in range(9)}
+    (folder / "table.json").write_text(json.dumps(table))
+    (folder / "pairs.txt").write_text("2 2\nann 1 2\nann 1 bob 2\nbob 1 2\nbob 2 ann 1\n")
+    pixels = np.random.default_rng(0).integers(0, 255, (12, 10, 3), dtype=np.uint8)
+    for part, names in (
+        ("faces/train", "xy"),
+        ("others/test", ("ann", "bob")),
+        ("images/train", "ab"),
+        ("images/test", "ab"),
+    ):
+        for name in names:
+            (folder / part / name).mkdir(parents=True)
+            for i in (1, 2, 3):
+                Image.fromarray(pixels).save(folder / part / name / f"{name}_000{i}.png")
+    for name in ("p.png", "p.jpg", "p.gif", "p.tif", "p.bmp", "p.webp"):
+        Image.fromarray(pixels).save(folder / name)
+    shutil.make_archive(str(folder / "images"), "zip", folder / "images")
+
+
+def _interrupt(folder: Path) -> None:
+    """A training that ended without its result: its checkpoint."""
+    from nascli.run import Run
+
+    kept = folder / "run.pt.run/last.pt"
+    finish = Run.finish
+    try:
+        Run.finish = lambda run: None if kept.exists() else finish(run)  # type: ignore[method-assign]
+        called(folder, TRAINING)
+    finally:
+        Run.finish = finish  # type: ignore[method-assign]
+    shutil.copy(kept, folder / "checkpoint.pt")
+    shutil.rmtree(folder / "run.pt.run")
+    (folder / "run.pt").unlink()
+
+
+PICTURES = ("p.png", "p.jpg", "p.gif", "p.tif", "p.bmp", "p.webp")
+ASSIGNMENTS = ("epochs=3", "dataflow.batch_size=64", "search_space={use: tiny, width: 4}", "constraint=[macs<=3e5]",
+               "dataflow.augment.flip=true", "train_supernet.learning_rate=1e-3", "seed=7")  # fmt: skip
+
+
+def one_of(*makes: Callable[[Path, random.Random], str]) -> Callable[[Path, random.Random], str]:
+    """Any of some ways."""
+    return lambda folder, rng: rng.choice(makes)(folder, rng)
+
+
+def _artifact_readers() -> Iterator[Reader]:
+    for name in PARTS:
+        spoilt_ways = built(name, with_header), built(name, with_content)
+        read = resumed if name == "checkpoint.pt" else staged
+        yield Reader(f"{name}: bytes", bytes_of(name), opened)
+        yield Reader(f"{name}: header", spoilt_ways[0], opened)
+        yield Reader(f"{name}: contents", spoilt_ways[1], opened)
+        yield Reader(f"{name}: inspected", one_of(*spoilt_ways), inspected)
+        yield Reader(f"{name}: beside others", one_of(*spoilt_ways), compared)
+        yield Reader(f"{name}: in a stage", one_of(*spoilt_ways), read)
+
+
+READERS = (
+    *_artifact_readers(),
+    Reader("YAML", one_of(text_of("run.yaml"), text_of("full.yaml")), configured),
+    Reader("--set", texts(*ASSIGNMENTS), assigned),
+    Reader("constraint", texts("macs<=3e5", "latency_ms@pixel3>=1.5", "params<=30000.25"), constraint),
+    Reader("architecture by hand", texts("0,2,1,0,1,2", "1,1,1,1,1,1"), written),
+    Reader("architecture in JSON", json_of("answer.json"), answered),
+    Reader("tabular benchmark", json_of("table.json"), benchmark),
+    Reader("pairs of faces", text_of("pairs.txt"), pairs),
+    Reader("picture", one_of(*map(bytes_of, PICTURES)), picture),
+    Reader("zip of pictures", bytes_of("images.zip"), archive),
+)

@@ -1,0 +1,212 @@
+"""The numbers of each section."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nascli.artifacts.architecture import Architecture, Choice
+from nascli.artifacts.history import History, Trials
+from nascli.artifacts.lookup_table import Column, LookupTable, Table
+from nascli.artifacts.report import Evaluation, Report
+from nascli.space import Decision, Space
+from tests.artifacts.helpers import record
+
+from .helpers import Seen, comparison, data, history, log, lookup_table, of, pipeline, report, shown, space, supernet
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    return shown(pipeline(tmp_path_factory.mktemp("whole")))
+
+
+def test_the_lineage_names_every_artifact_once_and_what_it_was_made_from(whole: Seen) -> None:
+    rows = {row[1]: row for row in whole.table("the same as a table")}
+    assert set(rows) == {"lut.h5", "supernet.pt", "arch.npy", "report.json"}
+    assert rows["arch.npy"][3] == f"lut {rows['lut.h5'][2]}, supernet {rows['supernet.pt'][2]}"
+    assert "+ arch.history.h5" in whole.text
+    assert "+ report.mistakes.h5" in whole.text
+
+
+def test_an_input_that_is_not_there_is_known_by_its_role(tmp_path: Path) -> None:
+    pipeline(tmp_path)
+    seen = shown(tmp_path / "report.json")
+    assert {row[1] for row in seen.table("the same as a table")} == {"lut", "supernet", "arch", "report.json"}
+
+
+def test_the_heat_map_holds_the_cost_of_every_candidate(whole: Seen) -> None:
+    rows = whole.table("macs [MAC] of each candidate")
+    assert rows == [[f"layer_{i}", "0", "1k", f"{20 * (i + 1)}k"] for i in range(3)]
+    assert "60,000" in next(cells for title, cells in whole.exact.items() if title.startswith("macs"))
+
+
+def test_candidates_with_many_names_are_columns_by_their_number() -> None:
+    decisions = tuple(Decision(f"d{i}", tuple(f"c{i}{k}" for k in range(3))) for i in range(5))
+    costs = tuple(((i,), np.arange(3) + i) for i in range(5))
+    known = Space("many", decisions, (1, 8, 8), 3)
+    seen = of(LookupTable(Table({"macs": Column("MAC", 0, costs, True)}), space=record(known)))
+    assert seen.table("macs [MAC] of each candidate")[4] == ["d4", "c40: 4", "c41: 5", "c42: 6"]
+
+
+def test_costs_of_several_decisions_together_are_listed() -> None:
+    joint = (((0, 1), np.arange(9).reshape(3, 3)), ((2,), np.arange(3)))
+    seen = of(LookupTable(Table({"macs": Column("MAC", 0, joint, True)}), space=record(space())))
+    assert ["layer_0, layer_1", "wide, conv", "7"] in seen.table("macs [MAC] of candidates of several decisions")
+
+
+def test_the_validation_scatter_tells_how_far_held_out_networks_are_off(whole: Seen) -> None:
+    assert "latency_ms: 6 held-out networks from" in whole.text
+    assert "off by 9.1 % in the mean, 9.1 % at most" in whole.text  # measured is 1.1 times what is predicted
+
+
+def test_of_a_table_that_was_not_corrected_all_networks_judge() -> None:
+    lut = lookup_table(space())
+    slow = lut.payload.columns["latency_ms"]
+    known = replace(slow, notes={"statistic": "median"})
+    seen = of(LookupTable(Table({"latency_ms": known}), space=record(space())))
+    assert "latency_ms: 9 held-out networks from" in seen.text
+    assert "fitted on" not in seen.text
+
+
+def test_without_measured_networks_that_is_said() -> None:
+    slow = tuple(((i,), np.ones(3)) for i in range(3))
+    seen = of(LookupTable(Table({"latency_ms": Column("ms", 0.0, slow, False)}), space=record(space())))
+    assert "latency_ms: no whole networks were measured" in seen.text
+
+
+def test_training_curves_come_from_the_log_and_the_panel_from_the_header(whole: Seen) -> None:
+    assert "loss from 2.5 to 1.5 and accuracy from 0.25 to 0.75 in 30 steps" in whole.text
+    assert "2 architectures in 3 rounds: mean accuracy 0.250 → 0.750, tau to the round before 0.875" in whole.text
+    assert whole.table("the panel at the end") == [["0,0,1", "0.75"], ["1,1,1", "0.5"]]
+
+
+def test_without_a_log_that_is_said() -> None:
+    assert "No training curves: supernet.run/log.jsonl is not beside supernet" in of(supernet(space(), data())).text
+
+
+def test_a_log_that_ends_elsewhere_is_doubted(tmp_path: Path) -> None:
+    pipeline(tmp_path)
+    log(tmp_path / "supernet.pt", ['{"event": "train", "step": 20, "loss": 1.0}', "no JSON", '{"event": 3}', "[]"])
+    assert "The log ends at step 20, the training at 30" in shown(tmp_path / "supernet.pt").text
+
+
+def test_the_search_shows_every_candidate_the_front_and_the_bound(whole: Seen) -> None:
+    assert "3 candidates, macs from 1,007 to 22,007, best accuracy 0.7500; chosen: 1,1,1 with 0.7500" in whole.text
+    assert "2 on the front, within macs<=30000" in whole.text
+    assert "From 0.2500 to 0.7500, reached by candidate 2 of 4" in whole.text
+    assert [row[0] for row in whole.table("front")] == ["1", "2"]
+    assert whole.table("1 failed") == [["4", "2,2,2", "the loss is nan"]]
+
+
+def test_a_history_without_scores_or_costs_is_still_shown() -> None:
+    nothing = Trials(np.zeros((1, 3), np.int64), np.array([math.nan]), np.array([math.nan]), np.zeros(1, int), {}, {})
+    assert "No candidate has a score" in of(History(nothing, space=record(space()))).text
+    scores = Trials(np.zeros((1, 3), np.int64), np.array([0.5]), np.array([0.5]), np.ones(1, int), {}, {})
+    assert "no costs to draw the scores against" in of(History(scores, space=record(space()))).text
+
+
+def test_many_candidates_are_drawn_as_pixels() -> None:
+    n = 2100
+    known = Space("wide", tuple(Decision(f"d{i}", tuple("abc")) for i in range(8)), (1, 8, 8), 3)
+    archs = np.stack(np.unravel_index(np.arange(n), (3,) * 8), axis=1).astype(np.int64)
+    costs = {"macs": np.arange(n)}
+    trials = Trials(archs, np.linspace(0, 1, n), np.zeros(n), np.ones(n, np.int64), costs, {})
+    seen = of(History(trials, space=record(known)))
+    assert any(link.startswith("data:image/png;base64,") for link in seen.links)
+
+
+def test_layers_are_drawn_with_their_shares(whole: Seen) -> None:
+    text = whole.text.replace("\n", "")
+    assert "three, layer by layer: 1,1,1" in text
+    assert "macs 3.007k MAC" in text
+    assert "latency_ms 3.5 ms" in text
+    for words in ("layer_1", "conv", "33.3 %", "0.2 %", "28.6 %", "14.3 %"):
+        assert words in whole.text
+
+
+def test_without_a_table_the_costs_of_layers_are_not_known() -> None:
+    seen = of(Architecture(Choice((0, 2, 1)), space=record(space())))
+    assert "no lookup table of this search space was given" in seen.text
+    assert seen.text.count("layer_") == 3
+
+
+def test_a_vector_of_ones_own_is_drawn_in_the_space_of_the_table(tmp_path: Path) -> None:
+    lookup_table(space()).write(tmp_path / "lut.h5")
+    np.save(tmp_path / "own.npy", np.array([0, 2, 1]))
+    assert "three, layer by layer: 0,2,1" in shown(tmp_path / "lut.h5", tmp_path / "own.npy").text.replace("\n", "")
+    assert "names no search space, so its layers are unknown" in shown(tmp_path / "own.npy").text
+
+
+def test_a_layer_that_does_not_exist_is_said_to_be_missing() -> None:
+    outer = Decision("outer", ("a", "b"))
+    known = Space("nested", (outer, Decision("inner", ("x", "y"), active_if=(("outer", (1,)),))), (1, 8, 8), 3)
+    assert "not in this network" in of(Architecture(Choice((0, 1)), space=record(known))).text
+    assert "not in this network" not in of(Architecture(Choice((1, 1)), space=record(known))).text
+
+
+def test_channels_of_a_chain_stand_in_its_layers() -> None:
+    layers = [{"in_channels": 4, "out_channels": 8 * (i + 1), "stride": 2} for i in range(3)]
+    plain = space()
+    known = Space("chain", plain.decisions, (1, 8, 8), 3, {"macro": {"search": layers}})
+    assert "4 → 24 channels, stride 2" in of(Architecture(Choice((0, 2, 1)), space=record(known))).text
+
+
+def test_the_confusion_matrix_counts_images(whole: Seen) -> None:
+    assert whole.table("confusion matrix") == [["a", "3", "1", "0"], ["b", "0", "2", "0"], ["c", "0", "0", "2"]]
+    assert "1 of 4 'a' called 'b'" in next(cells for title, cells in whole.exact.items() if title.startswith("conf"))
+
+
+def test_mistakes_have_their_pictures(whole: Seen) -> None:
+    (image,) = whole.images
+    assert image["src"].startswith("data:image/png;base64,")
+    assert "a called b" in whole.text
+    assert "probability 0.9, of its own class 0.0625, image 5" in whole.text
+
+
+def test_mistakes_without_pictures_are_told_in_words() -> None:
+    seen = of(report(data(), space()))
+    assert seen.images == []
+    assert seen.table("worst mistakes") == [["5", "a", "b", "0.9", "0.0625"]]
+
+
+def test_a_matrix_of_many_classes_is_drawn() -> None:
+    n = 40
+    values = {"images": n, "confusion_matrix": np.eye(n, dtype=int).tolist(), "mistakes": []}
+    seen = of(Report(Evaluation(values), data=data(classes=[f"c{i}" for i in range(n)])))
+    assert "40 classes, 0 of 40 test images off the diagonal" in seen.text
+    assert "every test image was called what it is" in seen.text
+
+
+@pytest.mark.parametrize("values", [{"tar": 0.5}, {"confusion_matrix": [[1]]}, {"mistakes": "many"}, {"mistakes": [1]}])
+def test_other_tasks_have_figures_without_matrix_and_mistakes(values: dict[str, Any]) -> None:
+    seen = of(Report(Evaluation({"images": 3, **values}), data=data()))
+    assert ["images", "3"] in seen.table("figures")
+    assert "No confusion matrix" in seen.text
+    assert "No mistakes" in seen.text
+
+
+def test_a_comparison_has_standings_and_curves() -> None:
+    seen = of(comparison(space()))
+    assert seen.table("standings")[0][:3] == ["evolution", "2", "0.8750 ± 0.1250"]
+    assert "after 2 evaluations, 2 seeds: evolution 0.8750, random 0.5000" in seen.text
+    assert seen.table("all 3 runs")[2] == ["random-seed0", "0.5", "2", "0,0,0"]
+
+
+def test_all_settings_of_all_steps_are_there(whole: Seen) -> None:
+    assert ["max_evaluations", "4"] in whole.table("nascli search (arch")
+    assert ["meters", "macs"] in whole.table("nascli build-lut (lut.h5)")
+    assert [row[0] for row in whole.table("where and when")][:2] == ["lut.h5", "supernet.pt"]
+
+
+def test_the_settings_of_what_is_not_there_come_from_the_headers(tmp_path: Path) -> None:
+    pipeline(tmp_path)
+    assert ["epochs", "3"] in shown(tmp_path / "report.json").table("nascli train-supernet (supernet)")
+
+
+def test_a_search_without_its_winner_is_shown() -> None:
+    assert "chosen:" not in of(history(space(), data())).text
