@@ -22,6 +22,7 @@ from nascli.console import out
 from nascli.errors import Interrupted, NascliError, RunFailed, UsageError
 from nascli.ranks import is_first_of_node
 from nascli.stage import chosen_packages, installed_stages, packages_of, stage_names
+from nascli.users import users_error
 
 HELP = """One-shot neural architecture search, a command per stage and a file per result.
 
@@ -135,12 +136,14 @@ def _told(error: BaseException, arguments: list[str]) -> NascliError:
         return Interrupted("stopped at once", why="what the last checkpoint holds can be resumed", hint=hint)
     _maybe_trace()
     if isinstance(error, NascliError):
-        error.hint = error.hint or error.usual_hint
+        error.hint = error.hint or error.usual_hint.replace("COMMAND", (_called(arguments) or ["COMMAND"])[0])
         return error
     if isinstance(error, OSError):
         what, why = f"cannot use {error.filename or 'a file'}", error.strerror or str(error)
         return RunFailed(what, why=why, hint=RunFailed.usual_hint)
-    return NascliError("a bug in nascli", why=f"{type(error).__name__}: {error}", hint=NascliError.usual_hint)
+    return users_error(error, words) or NascliError(
+        "a bug in nascli", why=f"{type(error).__name__}: {error}", hint=NascliError.usual_hint
+    )
 
 
 def _maybe_trace() -> None:

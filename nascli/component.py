@@ -27,6 +27,7 @@ from pydantic_core import CoreSchema, core_schema
 from nascli.config import Config as BaseConfig
 from nascli.config import Origin, closest, validate
 from nascli.errors import ComponentError
+from nascli.users import USERS, add_package, example
 
 KINDS: Mapping[str, str] = {
     "search_space": "nascli.search_space.base:SearchSpace",
@@ -164,10 +165,13 @@ def load_object(kind: str, use: str, base: Path) -> tuple[Any, str | None]:
     """
     target, colon, attribute = use.rpartition(":")
     if not colon:
-        return _guarded(f"{kind} '{use}'", _entry_point(kind, use).load), None
+        point = _entry_point(kind, use)
+        add_package(point.module)
+        return _guarded(f"{kind} '{use}'", point.load), None
     if (path := file_of(use, base)) is not None:
-        module, source = _import_path(path), digest_of(path)
+        module, source = _import_path(path, kind), digest_of(path)
         return _attribute(kind, module, attribute, str(path)), source
+    add_package(target)
     module = _guarded(f"module '{target}'", partial(importlib.import_module, target))
     return _attribute(kind, module, attribute, target), None
 
@@ -211,26 +215,30 @@ def _checked(kind: str, use: str, found: Any) -> type[Component]:
     base: type[Component] = getattr(importlib.import_module(module), name)
     found = base.adapt(found)
     if not (isinstance(found, type) and issubclass(found, base)):
-        raise ComponentError(f"'{use}' is not a {base.__name__}", why=f"a {kind} inherits {module}.{name}")
+        raise ComponentError(
+            f"'{use}' is not a {base.__name__}", why=f"a {kind} inherits {module}.{name}", hint=example(kind)
+        )
     missing = sorted(getattr(found, "__abstractmethods__", ()))
     if missing:
-        raise ComponentError(f"'{use}' is not complete: it lacks {', '.join(missing)}")
+        raise ComponentError(f"'{use}' is not complete: it lacks {', '.join(missing)}", hint=example(kind))
     return found
 
 
 def _attribute(kind: str, module: Any, name: str, where: str) -> Any:
     if not hasattr(module, name):
         what = "class" if kind in KINDS else "class or function"
-        names = [key for key, value in vars(module).items() if callable(value)]
-        raise ComponentError(f"{where} has no {what} '{name}'" + closest(name, names))
+        own = [key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
+        hint = f"what it has: {', '.join(own)}" if own else example(kind)
+        raise ComponentError(f"{where} has no {what} '{name}'" + closest(name, own), hint=hint)
     return getattr(module, name)
 
 
-def _import_path(path: Path) -> Any:
+def _import_path(path: Path, kind: str) -> Any:
     file = path / "__init__.py" if path.is_dir() else path
     if not file.is_file():
-        raise ComponentError(f"no such file: {file}")
-    name = f"nascli_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+        others = sorted(other.name for other in file.parent.glob("*.py"))
+        raise ComponentError(f"no such file: {file}" + closest(file.name, others), hint=example(kind))
+    name = f"{USERS}{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
     search = [str(path)] if path.is_dir() else None
@@ -253,7 +261,8 @@ def _guarded(what: str, load: Any) -> Any:
         return load()
     except (Exception, SystemExit) as error:
         why = f"{type(error).__name__}: {error}"
-        raise ComponentError(f"{what} could not be imported", why=why + _place(error)) from error
+        hint = "the whole traceback: the same command with NASCLI_DEBUG=1 before it"
+        raise ComponentError(f"{what} could not be imported", why=why + _place(error), hint=hint) from error
 
 
 def _place(error: BaseException) -> str:

@@ -250,12 +250,13 @@ def read_document(path: Path) -> Document:
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text") from None
     except OSError as error:
-        raise ConfigError(f"cannot read {path}", why=error.strerror or str(error)) from None
+        hint = f"write one with every key: nascli init > {path}"
+        raise ConfigError(f"cannot read {path}", why=error.strerror or str(error), hint=hint) from None
     document = Document(base=path.parent)
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise ConfigError(f"cannot read {path}", why=_reason(error)) from None
+        raise ConfigError(f"cannot read {path}", why=_reason(error), hint=_near(error, text)) from None
     if node is None or node.tag == _TAG + "null":
         return document
     if not isinstance(node, yaml.MappingNode):
@@ -268,6 +269,16 @@ def _reason(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error)
     return f"line {mark.line + 1}: {problem}" if mark else problem
+
+
+def _near(error: yaml.YAMLError, text: str) -> str:
+    """The lines that a person should look at: where reading stopped, and the one before it."""
+    mark = getattr(error, "problem_mark", None)
+    lines = text.splitlines()
+    if mark is None or mark.line >= len(lines):
+        return ""
+    shown = [f"line {n + 1} {_short(lines[n].rstrip())}" for n in range(max(0, mark.line - 1), mark.line + 1)]
+    return f"look at {' and '.join(shown)}: keys of one section begin in the same column, after spaces"
 
 
 def _construct(node: yaml.Node, keys: Keys, places: dict[Keys, str], file: str) -> Any:

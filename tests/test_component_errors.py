@@ -52,6 +52,20 @@ def test_a_component_of_another_kind_is_refused() -> None:
         resolve("dataflow", "nascli.criterion.cross_entropy:CrossEntropy")
 
 
+def test_a_class_that_is_not_in_the_file_is_told_with_those_that_are(write: Write, tmp_path: Path) -> None:
+    write("loss.py", "from torch import nn\nclass Loss(nn.Module): ...\nclass Mine(Loss): ...\n")
+    message = refused("./loss.py:Mien", tmp_path)
+    assert "did you mean 'Mine'?" in message
+    assert message.endswith("what it has: Loss, Mine")
+
+
+def test_a_file_with_a_typing_error_is_told_with_the_closest(write: Write, tmp_path: Path) -> None:
+    write("my_loss.py", LOSS)
+    message = refused("./myloss.py:Mine", tmp_path)
+    assert "did you mean 'my_loss.py'?" in message
+    assert "nascli scaffold criterion my_criterion" in message
+
+
 def test_an_incomplete_class_is_refused_with_what_it_lacks(write: Write, tmp_path: Path) -> None:
     write("loss.py", "from nascli.criterion.base import Criterion\nclass Mine(Criterion): pass")
     assert "it lacks build" in refused("./loss.py:Mine", tmp_path)
@@ -92,7 +106,7 @@ def test_a_failed_file_can_be_mended_and_named_again(write: Write, tmp_path: Pat
 
 
 def test_an_installed_module_that_is_not_there_is_told_without_a_line_of_pythons_own() -> None:
-    assert refused("no_such_module:Mine").endswith("ModuleNotFoundError: No module named 'no_such_module'")
+    assert refused("no_such_module:Mine").splitlines()[1] == "ModuleNotFoundError: No module named 'no_such_module'"
 
 
 @pytest.mark.parametrize("use", ["./gone.py:Mine", "./empty:Mine"])

@@ -184,3 +184,14 @@ def test_what_is_no_assignment_is_refused_with_an_example(text: str) -> None:
 def test_an_assigned_value_that_cannot_be_read_is_refused(value: str) -> None:
     with pytest.raises(ConfigError):
         parse_assignment(f"key={value}")
+
+
+def test_where_reading_stopped_is_shown(tmp_path: Path) -> None:
+    message = refused(tmp_path, "search_space:\n  use: tiny\n width: 4\n")
+    assert "look at line 2 '  use: tiny' and line 3 ' width: 4'" in message
+
+
+def test_a_file_that_is_not_there_can_be_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read") as caught:
+        read_document(tmp_path / "my.yaml")
+    assert caught.value.hint.endswith(f"nascli init > {tmp_path / 'my.yaml'}")

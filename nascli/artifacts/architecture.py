@@ -14,7 +14,7 @@ from nascli.artifacts.files import canonical_json, sha256
 from nascli.artifacts.formats import MAX_HEADER_BYTES, reading
 from nascli.artifacts.header import Entry, Header, SpaceRecord
 from nascli.errors import ArtifactError
-from nascli.space import Space
+from nascli.space import Space, compact
 from nascli.space.exchange import Answer, read_answer, wrong_form
 
 if TYPE_CHECKING:
@@ -127,7 +127,9 @@ class Architecture(Artifact[Choice]):
         try:
             arch = self._fitting(record.space())
         except ArtifactError as error:
-            raise ArtifactError(f"{self.path or '--arch'}: {error.what}", why=error.why) from None
+            zeros = compact([0] * len(record.space().decisions))
+            hint = f"one that exists: --arch {zeros}; what the numbers choose: nascli inspect SPACE"
+            raise ArtifactError(f"{self.path or '--arch'}: {error.what}", why=error.why, hint=hint) from None
         adopted = Architecture(Choice(tuple(arch)), space=record, summary=self.header.summary, path=self.path)
         adopted.header = adopted.header.sealed(self.header.manifest)  # what the user's file holds, whoever adopts it
         return adopted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -190,9 +190,27 @@ def same_space(expected: Space, found: SpaceRecord, where: str, hint: str = "") 
         names = f"'{found.description.get('name')}' ({found.fingerprint[:12]})"
         raise Mismatch(
             f"{where} is of the search space {names}, not '{expected.name}' ({expected.fingerprint[:12]})",
-            why="spaces are equal when decisions, candidates, input shape, classes and options are",
+            why=_differing(expected.describe(), found.description),
             hint=hint,
         )
+
+
+def _differing(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """The first thing that tells two descriptions of spaces apart."""
+    names, others = dict(_leaves(expected)), dict(_leaves(found))
+    for name, value in names.items():
+        if others.get(name, value) != value:
+            return f"{name} is {others[name]!r:.60} there, {value!r:.60} here"
+    return "one has decisions, candidates or blocks that the other has not"
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """What stands in nested lists and mappings, by its path."""
+    if not isinstance(value, Mapping | list | tuple):
+        yield name, value
+        return
+    for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+        yield from _leaves(item, f"{name}.{key}" if name else str(key))
 
 
 def same_data(expected: DataRecord, found: DataRecord | None, where: str) -> None:

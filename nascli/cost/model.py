@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nascli.artifacts.lookup_table import Evidence, Joins
+from nascli.component import installed
 from nascli.config import closest
 from nascli.errors import ArtifactError, UsageError
 from nascli.space import Archs, Space
@@ -153,7 +154,7 @@ class CostModel:
             UsageError: the model does not have it.
         """
         if name not in self.metrics:
-            raise UsageError(f"no costs for the metric '{name}'" + closest(name, self.metrics))
+            raise UsageError(f"no costs for the metric '{name}'" + closest(name, self.metrics), hint=_measured(name))
         return self.metrics[name]
 
     def total(self, name: str, archs: Archs) -> Costs:
@@ -227,3 +228,12 @@ def _bad_cells(factor: Factor, space: Space) -> list[str]:
         names = " ".join(f"{d.label}={d.name(int(i))}" for d, i in zip(decisions, place, strict=True))
         cells[row] = f"{names} is {factor.values[tuple(place)].item()}"
     return cells
+
+
+def _measured(name: str) -> str:
+    """How to get the costs of a metric that is missing."""
+    meter = name.partition("@")[0]
+    if meter in installed("meter"):
+        wanted = f"nascli build-lut -c CONFIG --set 'meters=[macs, params, {meter}]' -o lut.h5"
+        return f"measure it: {wanted}; then --lut lut.h5"
+    return "multiply-accumulates are called macs; what can be measured: nascli list meter"

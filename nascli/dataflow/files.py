@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from nascli.config import closest
 from nascli.errors import ConfigError, RunFailed
 
 
@@ -127,7 +128,11 @@ def open_tree(path: Path, option: str) -> Tree:
         return ZipTree(path)
     if path.exists():
         raise ConfigError(f"{option}: {path} is neither a folder nor a .zip file")
-    raise ConfigError(f"{option}: there is no {path}", why=f"relative paths start at {Path.cwd()}")
+    there = sorted(other.name for other in path.parent.glob("*") if other.is_dir() or other.suffix.lower() == ".zip")
+    what = f"{option}: there is no {path}" + closest(path.name, there)
+    raise ConfigError(
+        what, why=f"relative paths start at {Path.cwd()}", hint=f"name a folder or a zip: --set {option}=PATH"
+    )
 
 
 def _hidden(name: str) -> bool:

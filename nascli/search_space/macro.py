@@ -124,9 +124,11 @@ def reaching(shape: Shape, parts: Iterable[tuple[str, Stage | Layer]]) -> list[S
     for name, part in parts:
         channels, height, width = shapes[-1]
         if part.in_channels != channels:
-            raise UsageError(f"{name} expects {part.in_channels} channels, but {channels} reach it")
+            hint = f"make it {channels}, or let what stands before it give {part.in_channels}"
+            raise UsageError(f"{name} expects {part.in_channels} channels, but {channels} reach it", hint=hint)
         if not 1 <= part.stride <= min(height, width):
-            raise UsageError(f"{name} has stride {part.stride}, but a map of {height} × {width} reaches it")
+            hint = "fewer strides before it, or a larger input_shape"
+            raise UsageError(f"{name} has stride {part.stride}, but a map of {height} × {width} reaches it", hint=hint)
         if part.out_channels < 1:
             raise UsageError(f"{name} has {part.out_channels} output channels")
         shapes.append(after(shapes[-1], part))

@@ -64,7 +64,10 @@ class Space:
             raise UsageError(f"{where} has no candidates")
         n = len(decision.candidates)
         if len(set(decision.candidates)) < n:
-            raise UsageError(f"{where} names a candidate twice")
+            twice = next(name for name in decision.candidates if decision.candidates.count(name) > 1)
+            raise UsageError(
+                f"{where} names a candidate twice: '{twice}'", hint="give each candidate a name of its own"
+            )
         if decision.n_chosen is not None and not 1 <= decision.n_chosen <= n:
             raise UsageError(f"{where} chooses {decision.n_chosen} of {n} candidates")
         if decision.size > MAX_STATES:
@@ -180,13 +183,16 @@ class Space:
         """What a supernet runs for one architecture (d,): the chosen candidates alone, none where nothing is chosen.
 
         Raises:
-            ValueError: another number of indices than there are decisions.
+            ValueError: another number of indices than there are decisions, or an index that a decision lacks.
         """
         import numpy as np
 
         vector = np.asarray(arch)
         if vector.shape != (len(self.decisions),):
             raise ValueError(f"expected {len(self.decisions)} indices, found shape {vector.shape}")
+        for decision, size, i in zip(self.decisions, self.sizes, vector.tolist(), strict=True):
+            if not 0 <= i < size:
+                raise ValueError(f"decision '{decision.label}' takes 0 to {size - 1}, found {i}")
         canonical = self.canonical(vector)
         chosen = zip(self.decisions, canonical.tolist(), self.exists(canonical).tolist(), strict=True)
         return {d.label: Selection(d.chosen(i) if exists else ()) for d, i, exists in chosen}

@@ -119,6 +119,7 @@ def new_run(config: Config, inputs: Mapping[str, Artifact[Any] | None], path: Pa
 def check_output(target: Stage, path: Path) -> None:
     """Raises UsageError unless `path` has the suffix of the stage's result."""
     if path.suffix != target.output.suffix:
-        raise UsageError(f"-o {path}: the {target.output.kind} of {target.name} ends in {target.output.suffix}")
+        what = f"-o {path}: the {target.output.kind} of {target.name} ends in {target.output.suffix}"
+        raise UsageError(what, hint=f"-o {path.with_suffix(target.output.suffix) if path.name else 'FILE'}")
     if path.is_dir():
         raise UsageError(f"-o {path} is a folder, expected a file")

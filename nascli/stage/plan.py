@@ -20,6 +20,7 @@ from nascli.stage.declaration import Stage
 from nascli.stage.execution import check_output
 
 if TYPE_CHECKING:
+    from nascli.cost.feasible import FeasibleSet
     from nascli.search_space.base import SearchSpace
 
 ENOUGH_BYTES = 64 * 2**20
@@ -41,6 +42,8 @@ def plan(target: Stage, config: Config, inputs: Mapping[str, Artifact[Any] | Non
     if hasattr(told, "search_space"):
         space = _space(told, there)
         rows["search space"] = f"{space.space.name}, {show(space.space.count)} architectures"
+        if hasattr(told, "training_strategy") and hasattr(told, "constraint"):
+            rows |= _training(space, told, there)
         if hasattr(told, "evaluator") and hasattr(told, "constraint"):
             rows |= _search(space, told, there)
         if hasattr(told, "dataflow"):
@@ -59,23 +62,48 @@ def _space(told: Any, inputs: Mapping[str, Artifact[Any]]) -> SearchSpace:
     return space
 
 
-def _search(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) -> dict[str, str]:
-    from nascli.cost.constraint import Constraint, percent
-    from nascli.cost.feasible import FeasibleSet
-    from nascli.training_agent.searching import check_parts, costs_of
+def _training(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) -> dict[str, str]:
+    """The strategy accepts the space, and every candidate can be built."""
+    from nascli.engine import Engine
 
-    lut, supernet, learned = inputs.get("lut"), inputs.get("supernet"), inputs.get("generator")
+    feasible = _feasible(space, told, inputs)
+    told.training_strategy.build().setup(space.space, feasible.model, feasible)
+    with Engine("cpu").seeded(0):
+        size = sum(parameter.numel() for parameter in space.supernet().parameters())
+    return _told(feasible, told) | {"supernet": f"{show(size)} parameters"}
+
+
+def _search(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) -> dict[str, str]:
+    from nascli.training_agent.searching import check_parts
+
+    supernet, learned = inputs.get("supernet"), inputs.get("generator")
     check_parts(
         told.search_strategy,
         told.evaluator,
         supernet if isinstance(supernet, SupernetCheckpoint) else None,
         learned if isinstance(learned, StrategyState) else None,
     )
+    feasible = _feasible(space, told, inputs)
+    told.search_strategy.build().check(feasible)
+    return _told(feasible, told)
+
+
+def _feasible(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) -> FeasibleSet:
+    from nascli.cost.constraint import Constraint
+    from nascli.cost.feasible import FeasibleSet
+    from nascli.training_agent.searching import costs_of
+
+    lut = inputs.get("lut")
     costs = costs_of(space, lut if isinstance(lut, LookupTable) else None)
     constraints = [Constraint.parse(text) for text in told.constraint]
     feasible = FeasibleSet(costs, constraints, margin=getattr(told, "margin", 0.0))
     feasible.require()
-    told.search_strategy.build().check(feasible)
+    return feasible
+
+
+def _told(feasible: FeasibleSet, told: Any) -> dict[str, str]:
+    from nascli.cost.constraint import percent
+
     low, high = show(feasible.count.lower), show(feasible.count.upper)
     number = low if low == high else f"{low} to {high}"
     margins = ", ".join(f"{name} {percent(margin)}" for name, margin in feasible.margins.items())

@@ -49,7 +49,8 @@ class Selected:
         """
         found = self.selections.get(choice.label or "")
         if found is None:
-            raise UsageError(f"the forward selects nothing for '{choice.label}'")
+            hint = "space.forward(architecture) selects for all decisions"
+            raise UsageError(f"the forward selects nothing for '{choice.label}'", hint=hint)
         return found
 
     def on_forward_layer_choice(self, choice: LayerChoice, *args: Any, **kwargs: Any) -> Any:

@@ -18,6 +18,7 @@ from nascli.errors import RunFailed, UsageError
 from nascli.supernet.base import Supernet
 from nascli.training_agent.averaging import MovingAverage
 from nascli.training_agent.base import Setup
+from nascli.training_agent.checking import built, checked, updates_of
 from nascli.training_agent.curves import Curves
 from nascli.training_agent.mixing import mix_of
 from nascli.training_agent.optimisation import arch_optimizer_of, optimizer_of, schedule_of
@@ -77,8 +78,7 @@ class Trainer:
     def _criterion(self, outputs: int | None) -> nn.Module:
         classes = len(self.setup.dataflow.describe().classes)
         with Engine("cpu").seeded(self.run.torch_seed("criterion")):
-            criterion: nn.Module = self.options.criterion.build().sized(outputs or classes, classes)
-        return criterion
+            return built(self.options.criterion.build(), outputs or classes, classes)
 
     def _updater(self, teacher: nn.Module | None, criterion: nn.Module) -> Updater:
         optimizers = {"weights": optimizer_of([self.module, criterion], self.options, self.engine)}
@@ -123,6 +123,8 @@ class Trainer:
         self._train_step()
         bar.advance()
         last = self.step == self.total
+        if self.step == 1:
+            self._check_losses()
         if last or self.step % LOG_EVERY == 0:
             self._report(bar)
         if self.panel is not None and self.panel.is_due(self.step, self.per_epoch, self.total):
@@ -138,13 +140,14 @@ class Trainer:
         return bool(every and self.step % every == 0) or self.run.checkpoint_due(self.options.checkpoint_minutes)
 
     def _train_step(self) -> None:
-        updates = self.strategy.updates(self.step, self.run.rng("path", self.step))
+        updates = updates_of(self.strategy, self.step, self.run.rng("path", self.step))
         batches: dict[str, Batch] = {}
         number = 0
         with self.engine.seeded(self.run.torch_seed("step", self.step)):
             try:
                 update = next(updates)
                 while True:
+                    update = checked(self.strategy, update)
                     if update.split not in batches:
                         batches[update.split] = self._batch(update.split)
                     with self._chances(update, number):
@@ -200,10 +203,12 @@ class Trainer:
 
     def _fail(self, what: str, seen: Seen) -> NoReturn:
         where = f", path {seen.path}" if seen.path else ""
+        again = "and start anew with --force"
+        learned = f"lower learning_rate or clip_grad, {again}"
         raise RunFailed(
             f"{what} is not finite at step {seen.step}{where}",
             why=f"learning rate {seen.rate:g} at that step, precision {self.options.precision}",
-            hint="lower learning_rate or clip_grad, and start anew with --force",
+            hint=learned if seen.step else f"nothing was learned yet: look at criterion and images, {again}",
         )
 
     def _save(self) -> None:

@@ -16,6 +16,7 @@ from nascli.errors import UsageError
 from nascli.ranks import ALONE
 from nascli.space import Forward
 from nascli.training_agent.base import TrainingAgent
+from nascli.training_agent.checking import scalar
 from nascli.training_agent.exchange import Exchange, Share, synchronised
 from nascli.training_strategy.base import Losses, Pass, Update
 
@@ -126,7 +127,7 @@ class Updater:
     def _loss(self, item: Pass, output: Tensor, labels: Tensor, earlier: list[Tensor], taught: Tensor | None) -> Tensor:
         if item.target != "labels":
             return self.agent.imitate(output, earlier[item.target])
-        loss: Tensor = self.criterion(output, labels)
+        loss = scalar(self.criterion(output, labels), self.criterion, output)
         if self.teacher is not None and taught is not None:
             loss = loss + self.teacher.weight * self.agent.imitate(output, taught)
         return loss

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from nascli.artifacts.torch_format import plain
-from nascli.errors import NascliError, RunFailed
+from nascli.errors import ComponentError, NascliError
+from nascli.users import place
 
 
 @contextmanager
@@ -19,7 +20,7 @@ def running(what: str) -> Iterator[None]:
     """Errors within the block are those of the user's code, and say where in it.
 
     Raises:
-        RunFailed: for any exception that is not nascli's own.
+        ComponentError: for any exception that is not nascli's own.
     """
     try:
         yield
@@ -27,8 +28,10 @@ def running(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        why = f"{type(error).__name__}: {error} ({Path(frame.filename).name}, line {frame.lineno})"
-        raise RunFailed(f"{what} failed", why=why) from error
+        where = place(error) or f" ({Path(frame.filename).name}, line {frame.lineno})"
+        why = f"{type(error).__name__}: {error}{where}"
+        hint = "the whole traceback: the same command with NASCLI_DEBUG=1 before it"
+        raise ComponentError(f"{what} failed", why=why, hint=hint) from error
 
 
 def attributes(owner: object, given: frozenset[str]) -> dict[str, Any]:

@@ -130,5 +130,8 @@ CASES = [
          after=as_uninterrupted, slow=True),
     Case("Ctrl-C twice", code=130, act=stopped(signal.SIGINT, signal.SIGINT), slow=True),
     Case("two processes on one output", says=["in use by process"], act=two_writers, makes=["new.pt"], slow=True),
-    Case("loss not finite", [f"{TRAIN} {DIVERGE}", f"{RETRAIN} {DIVERGE}"], 5, ["not finite at step", "learning rate 9.9"]),
+    Case(
+        "loss not finite", [f"{TRAIN} {DIVERGE}", f"{RETRAIN} {DIVERGE}"], 5,
+        ["not finite at step", "learning rate 9.9"],
+    ),
 ]  # fmt: skip

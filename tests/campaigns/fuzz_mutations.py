@@ -20,15 +20,18 @@ from nascli.space import Space
 
 EDGES = (0, 1, 0x7F, 0x80, 0xFF)
 NASTY: tuple[Any, ...] = (
-    None, True, False, -1, 0, 1, 2**31, 2**63, 2**64, -(2**63), 1e308, -0.5, float("nan"), float("inf"), "", " ", "x" * 5000,
-    "[bold]no[/bold]", "a\nb\x1b[31m", "../../x", "macs", "0", [], {}, [[]], [None], {"": {}}, {"use": "tiny"}, [0] * 3000,
+    None, True, False, -1, 0, 1, 2**31, 2**63, 2**64, -(2**63), 1e308, -0.5, float("nan"), float("inf"), "",
+    " ", "x" * 5000,
+    "[bold]no[/bold]", "a\nb\x1b[31m", "../../x", "macs", "0", [], {}, [[]], [None],
+    {"": {}}, {"use": "tiny"}, [0] * 3000,
 )  # fmt: skip
 WORDS = ("{", "}", "[", "]", ":", ",", "-", "\n", "  ", "\t", "#", "&a", "*a", "!!int", "'", '"', "|", ">", "<<", "%",
-         "null", "true", "1e999", "-1", "0x1F", ".nan", "é", "\u2028", "=", ".", "99999999999999999999", "..", "@", "<=")  # fmt: skip
+         "null", "true", "1e999", "-1", "0x1F", ".nan", "é", "\u2028", "=", ".",
+         "99999999999999999999", "..", "@", "<=")  # fmt: skip
 
 
 def damaged(raw: bytes, rng: random.Random) -> bytes:
-    """One to six of: a bit flipped, a byte or a number overwritten, bytes cut out, put in, doubled, zeroed; a short end."""
+    """One to six of: a bit flipped, a byte or a number overwritten, bytes cut out, added, doubled, zeroed; an end."""
     data = bytearray(raw)
     for _ in range(rng.choice((1, 1, 2, 6))):
         at = rng.randrange(len(data) + 1)
@@ -80,7 +83,7 @@ def _places(value: Any, depth: int = 0) -> list[tuple[Any, Any]]:
 
 
 def spoilt(value: Any, rng: random.Random) -> Any:
-    """A nested value, one to three of its parts replaced, removed, renamed, or put in another's place; changed in place."""
+    """A nested value, one to three of its parts replaced, removed, renamed or put elsewhere; changed in place."""
     for _ in range(rng.choice((1, 1, 1, 3))):
         places = _places(value)
         if not places:

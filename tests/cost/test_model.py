@@ -117,6 +117,16 @@ def test_unknown_metric_names_the_closest():
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("latency_ms@phone", "meters=[macs, params, latency_ms]"), ("flops", "multiply-accumulates are called macs")],
+)
+def test_unknown_metric_says_how_to_get_it(name, hint):
+    with pytest.raises(UsageError) as caught:
+        chain({"macs": [[1]]})[name]
+    assert hint in caught.value.hint
+
+
 def test_unknown_metric_lists_the_known_when_none_is_close():
     with pytest.raises(UsageError, match="known: latency_ms, macs"):
         chain({"macs": [[1]], "latency_ms": [[1.0]]})["energy"]

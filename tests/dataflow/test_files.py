@@ -94,6 +94,12 @@ def test_a_dangling_link_fails_when_read(tmp_path: Path) -> None:
         open_tree(tmp_path, "path").read("link")
 
 
+def test_a_path_to_nothing_suggests_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "pictures-train.zip").write_bytes(b"")
+    with pytest.raises(ConfigError, match=r"did you mean 'pictures-train\.zip'\?"):
+        open_tree(tmp_path / "pictures-tran.zip", "dataflow.path")
+
+
 @pytest.mark.parametrize("name", ["gone", "file.txt"])
 def test_a_path_to_nothing_useful_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file.txt").write_text("")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,7 @@ def test_two_files_of_different_spaces_are_a_mismatch() -> None:
         realise(None, records)
     assert caught.value.exit_code == 3
     assert all(r.fingerprint[:12] in caught.value.what for r in records.values())
+    assert re.fullmatch(r"details\.macro\.\S+ is 9 there, 8 here", caught.value.why)
 
 
 def test_a_file_of_another_space_than_the_settings_is_a_mismatch() -> None:

@@ -95,3 +95,24 @@ def test_a_function_that_is_not_there_is_named_with_its_block(tmp_path: Path) ->
         ComponentError, match=r"layer_00, block 'mine': .*/blocks/own.py has no class or function 'own'"
     ):
         mine(tmp_path, "def owm(): pass").supernet()
+
+
+BROKEN = """
+from torch import nn
+
+
+class Odd(nn.Module):
+    def forward(self, x):
+        return nn.Linear(1, 1)(x)
+
+
+def own(in_channels, out_channels, stride, bias):
+    return Odd() if bias else nn.Conv2d(in_channels, out_channels, 1)
+"""
+
+
+def test_a_block_that_fails_is_told_with_its_line_and_not_with_torchs(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"block 'mine' .* does not run on") as caught:
+        mine(tmp_path, BROKEN).supernet()
+    assert caught.value.why.endswith("(own.py, line 7)")
+    assert "nascli scaffold block" in caught.value.hint

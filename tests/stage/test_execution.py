@@ -96,19 +96,54 @@ def test_a_dry_run_writes_nothing(made: Path, nascli: Command, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_result_of_another_suffix_is_told_with_the_right_one(made: Path, nascli: Command) -> None:
+    done = nascli("build-lut", "-c", str(made / "run.yaml"), "-o", "lut.pt")
+    assert done.returncode == 2
+    assert "hint: -o lut.h5" in done.stderr
+
+
+WIDE = """
+from torch import nn
+
+from nascli.search_space.chain import Block, ChainSpace, Layer, Macro, Stage
+
+
+def wide(in_channels, out_channels, stride):
+    return nn.Conv2d(in_channels, out_channels + 1, 3, stride, 1)
+
+
+class Wide(ChainSpace):
+    class Config(ChainSpace.Config):
+        input_shape: tuple[int, int, int] = (1, 8, 8)
+
+    def macro_cfg(self):
+        last = Stage(Block("pool", "global_average"), 4, 4), Stage(Block("classifier", "classifier"), 4, 10)
+        return Macro((), (Layer(1, 4),), last)
+
+    def micro_cfg(self):
+        return Block("skip", "skip"), Block("wide", "./wide.py:wide")
+"""
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
     [
         (["search", "--constraint", "macs<=1", "--lut", "lut.h5", "--evaluator", "table"], 4, "smallest"),
         (["train-supernet", "--set", "search_space.input_shape=[3, 8, 8]"], 2, "input_shape"),
-        (["retrain", "--arch", "0,0,1"], 3, "6 numbers"),
+        (["retrain", "--arch", "0,0,1"], 3, "--arch 0,0,0,0,0,0"),
+        (["train-supernet", "--constraint", "macs<3e5"], 2, "macs<=3e5"),
+        (["train-supernet", "--constraint", "macs<=1"], 4, "smallest"),
+        (["train-supernet", "--constraint", "latency_ms<=1"], 2, "meters=[macs, params, latency_ms]"),
+        (["train-supernet", "--training-strategy", "sandwich"], 2, "sandwich"),
+        (["train-supernet", "--search-space", "./wide.py:Wide"], 2, "block 'wide'"),
     ],
 )
 def test_a_dry_run_fails_as_the_run_would(
-    made: Path, nascli: Command, arguments: list[str], code: int, word: str
+    made: Path, nascli: Command, tmp_path: Path, arguments: list[str], code: int, word: str
 ) -> None:
     given = [str(made / a) if a == "lut.h5" else a for a in arguments]
     suffix = {"search": "a.npy", "train-supernet": "s.pt", "retrain": "m.pt"}[arguments[0]]
+    (tmp_path / "wide.py").write_text(WIDE)
     done = nascli(*given, "-c", str(made / "run.yaml"), "-o", suffix, "--dry-run")
     assert done.returncode == code, done.stderr
     assert word in done.stderr

@@ -16,7 +16,7 @@ from nascli.component import Reference, find_class, resolve
 from nascli.config import Origin
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel
-from nascli.errors import ComponentError, ConfigError, RunFailed, UsageError
+from nascli.errors import ComponentError, ConfigError, UsageError
 from nascli.run import Run
 from nascli.space import Space
 from nascli.supernet.base import Supernet
@@ -489,6 +489,6 @@ def test_plain_attributes_of_a_mutator_are_in_its_state() -> None:
 
 
 def test_a_mistake_in_a_mutator_is_named_with_its_place() -> None:
-    with pytest.raises(RunFailed, match=r"Failing\.reset\(\) failed") as caught:
+    with pytest.raises(ComponentError, match=r"Failing\.reset\(\) failed") as caught:
         next(bound(Failing).updates(0, np.random.default_rng(0)))
     assert caught.value.why.startswith("KeyError: 'missing' (test_mutating.py, line ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import signature
 from pathlib import Path
 
 from torch import nn
@@ -57,7 +58,7 @@ def build(placed: Placed, norm: Norm = USUAL, base: Path = Path()) -> nn.Module:
     if ":" not in op and is_own(op) and op not in (others := installed("block")):
         raise UsageError(
             f"{named(placed)}: there is no operation '{op}'" + closest(op, [*BUILDERS, *others]),
-            hint="one of your own: ./file.py:function or package.module:function",
+            hint="one of your own: ./file.py:function or package.module:function; what there is: nascli list block",
         )
     module = build_own(placed, base) if is_own(op) else _built_in(placed)
     norm.apply_to(module)
@@ -69,4 +70,10 @@ def _built_in(placed: Placed) -> nn.Module:
     try:
         return BUILDERS[block.op](placed.in_channels, placed.out_channels, placed.stride, **block.options)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"{named(placed)} ({block.op}): {error}") from None
+        hint = f"options of {block.op}: {', '.join(options_of(block.op)) or 'none'}"
+        raise UsageError(f"{named(placed)} ({block.op}): {error}", hint=hint) from None
+
+
+def options_of(op: str) -> list[str]:
+    """What may stand beside a built-in operation."""
+    return list(signature(BUILDERS[op]).parameters)[3:]

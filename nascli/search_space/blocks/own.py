@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nascli.component import load_object
 from nascli.errors import ComponentError, UsageError
 from nascli.search_space.macro import Layer, Placed, after
+from nascli.users import example, place
 
 BATCH = 2  # one image would hide a block that mixes the images of a batch
 
@@ -45,6 +46,7 @@ def build_own(placed: Placed, base: Path) -> nn.Module:
         raise UsageError(
             f"{named(placed)} ({op}): expected a torch.nn.Module, found {type(module).__name__}",
             why="a block is called with (in_channels, out_channels, stride, **options) and returns a module",
+            hint=example("block"),
         )
     return module
 
@@ -66,6 +68,7 @@ def check_output(placed: Placed, module: nn.Module) -> None:
         raise UsageError(
             f"{named(placed)} ({placed.block.op}): expected an output of shape {expected}, found {found}",
             why=f"stride {placed.stride} and {placed.out_channels} channels, on an input of {placed.input_shape}",
+            hint=f"height and width are those of the input / stride, rounded up; {example('block')}",
         )
 
 
@@ -82,4 +85,5 @@ def _evaluated(module: nn.Module, shape: tuple[int, ...]) -> object:
 
 
 def _failed(placed: Placed, what: str, error: Exception) -> UsageError:
-    return UsageError(f"{named(placed)} ({placed.block.op}) {what}", why=f"{type(error).__name__}: {error}")
+    why = f"{type(error).__name__}: {error}"
+    return UsageError(f"{named(placed)} ({placed.block.op}) {what}", why=why + place(error), hint=example("block"))
