@@ -145,3 +145,9 @@ def scaffolds(session: nox.Session) -> None:
 def bench_training(session: nox.Session) -> None:
     """By hand: speed and memory of supernet training, as one table."""
     python(session, "-m", "tests.benchmarks.training", *session.posargs)
+
+
+@nox.session
+def sizes(session: nox.Session) -> None:
+    """By hand: sizes of files and functions, docstrings and annotations, beside those of other code bases."""
+    python(session, "tests/campaigns/sizes.py", *session.posargs)
