@@ -15,7 +15,7 @@ import sys
 import traceback
 from abc import ABC
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -36,6 +36,7 @@ KINDS: Mapping[str, str] = {
     "criterion": "nascli.criterion.base:Criterion",
     "dataflow": "nascli.dataflow.base:Dataflow",
     "evaluator": "nascli.training_agent.base:Evaluator",
+    "executor": "nascli.training_agent.executor:Executor",
     "meter": "nascli.cost.meter:Meter",
 }
 
@@ -72,7 +73,7 @@ class Component(ABC):
 class Reference:
     """A resolved reference: what was written, the class behind it, its validated options.
 
-    `source` is the sha256 of the named file or folder; None for installed components.
+    `source` is the sha256 of the named file or folder, `file` where it lies; None for installed components.
     """
 
     kind: str
@@ -80,6 +81,7 @@ class Reference:
     cls: type[Component]
     options: BaseConfig
     source: str | None = None
+    file: Path | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -127,7 +129,7 @@ def resolve(kind: str, value: Any, origin: Origin | None = None) -> Reference:
     except ComponentError as error:
         error.what = f"{place}: {error.what}" if place else error.what
         raise
-    return Reference(kind, use, cls, validate(cls.Config, options, origin), source)
+    return Reference(kind, use, cls, validate(cls.Config, options, origin), source, file_of(use, origin.base))
 
 
 def claims(group: str) -> dict[str, list[EntryPoint]]:

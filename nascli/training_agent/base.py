@@ -120,6 +120,10 @@ class Evaluator(Component):
         """
         return [list(range(i, min(i + self.chunk, len(archs)))) for i in range(0, len(archs), self.chunk)]
 
+    def compares(self) -> bool:
+        """Whether the scores of a group hang on each other; if not, a group may be cut into smaller ones."""
+        return False
+
     @abstractmethod
     def evaluate(self, archs: Archs) -> list[Score]:
         """Scores of canonical architectures int64 (n, d); failures as `Score.error`, not as exceptions.
