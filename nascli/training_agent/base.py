@@ -104,6 +104,11 @@ class Evaluator(Component):
     needs_data: ClassVar[bool] = False
     chunk: ClassVar[int] = 1
 
+    @property
+    def compares(self) -> bool:
+        """Whether the scores of a group depend on each other, so that processes cannot share it."""
+        return False
+
     @classmethod
     def offered(cls, supernet: SupernetCheckpoint | None) -> frozenset[Need]:
         """What it offers with this supernet; asked before anything is loaded, so headers alone may be looked at."""
@@ -119,10 +124,6 @@ class Evaluator(Component):
         By default `chunk` at a time. It must depend on the architectures alone.
         """
         return [list(range(i, min(i + self.chunk, len(archs)))) for i in range(0, len(archs), self.chunk)]
-
-    def compares(self) -> bool:
-        """Whether the scores of a group hang on each other; if not, a group may be cut into smaller ones."""
-        return False
 
     @abstractmethod
     def evaluate(self, archs: Archs) -> list[Score]:

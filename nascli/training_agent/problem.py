@@ -133,7 +133,7 @@ class Problem:
     def _groups(self, archs: Archs) -> list[Archs]:
         """Canonical architectures (n, d) in groups that are scored in one call each."""
         groups = self._evaluator.groups(archs)
-        if not self._evaluator.compares():
+        if not self._evaluator.compares:
             groups = shared_out(groups, self._workers.at_once) if self._workers.at_once > 1 else groups
         return [archs[rows] for rows in groups]
 

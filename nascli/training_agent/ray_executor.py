@@ -124,7 +124,7 @@ class Ray(Executor):
         made = job()
         needs = self._needs(Engines(**made.engines))
         at_once = self.config.workers or self._room(needs)
-        workers = RayWorkers(made, needs, at_once, self.config.retries, run, divides=not evaluator.compares())
+        workers = RayWorkers(made, needs, at_once, self.config.retries, run, divides=not evaluator.compares)
         try:
             yield workers
         finally:

@@ -96,13 +96,14 @@ class SupernetEvaluator(Evaluator):
         self._arch_parameters = inputs.supernet.payload.arch_parameters
         return {"racing": config.racing.model_dump()} if config.racing.risk else {}
 
-    def groups(self, archs: Archs) -> list[list[int]]:
-        """Trees of common beginnings where they save enough work, otherwise one by one; all together in a race."""
-        return [list(range(len(archs)))] if self.compares() else self._scorer.groups(archs)
-
+    @property
     def compares(self) -> bool:
         """In a race."""
         return self.config.racing.risk > 0
+
+    def groups(self, archs: Archs) -> list[list[int]]:
+        """Trees of common beginnings where they save enough work, otherwise one by one; all together in a race."""
+        return [list(range(len(archs)))] if self.compares else self._scorer.groups(archs)
 
     def arch_parameters(self) -> Mapping[str, Tensor]:
         """Those of the checkpoint that are named like a decision."""
@@ -115,7 +116,7 @@ class SupernetEvaluator(Evaluator):
 
     def evaluate(self, archs: Archs) -> list[Score]:
         """One pass over the calibration images and one over the validation images."""
-        return self._raced(archs) if self.compares() else self._scored(archs)
+        return self._raced(archs) if self.compares else self._scored(archs)
 
     def _raced(self, archs: Archs) -> list[Score]:
         """The log says what was spent, of what there was."""
