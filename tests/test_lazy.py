@@ -14,7 +14,7 @@ from nascli.cli import build_app
 from nascli.component import KINDS
 from nascli.stage import stage_names
 
-HEAVY = {"torch", "torchvision", "h5py", "onnx", "onnxruntime", "lightning", "PIL"}
+HEAVY = {"torch", "torchvision", "h5py", "onnx", "onnxruntime", "lightning", "PIL", "ray"}
 
 EVERY = {
     "--config", "-c", "--set", "--out", "-o", "--resume", "--force", "--skip-if-current", "--dry-run", "--json",
@@ -27,7 +27,8 @@ FLAGS = {
     "train-supernet": EVERY | TRAINS | {"--training-strategy", "--lut", "--constraint", "--margin"},
     "search": EVERY
     | TASK
-    | {"--lut", "--supernet", "--generator", "--search-strategy", "--evaluator", "--constraint", "--margin", "--seed"},
+    | {"--lut", "--supernet", "--generator", "--search-strategy", "--evaluator", "--executor"}
+    | {"--constraint", "--margin", "--seed"},
     "retrain": EVERY | TRAINS | {"--arch", "--init"},
     "evaluate": EVERY | TASK | {"--model", "--lut"},
 }

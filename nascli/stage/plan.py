@@ -76,6 +76,8 @@ def _search(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) 
     feasible = FeasibleSet(costs, constraints, margin=getattr(told, "margin", 0.0))
     feasible.require()
     told.search_strategy.build().check(feasible)
+    if hasattr(told, "executor"):
+        told.executor.build().check()
     low, high = show(feasible.count.lower), show(feasible.count.upper)
     number = low if low == high else f"{low} to {high}"
     margins = ", ".join(f"{name} {percent(margin)}" for name, margin in feasible.margins.items())

@@ -218,4 +218,4 @@ class RayWorkers:
 def _reason(error: Exception) -> str:
     """A line about a loss."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:200]
+    return (lines[0] if lines else type(error).__name__)[:200].rstrip(".")

@@ -152,7 +152,9 @@ def main() -> None:
         for name in ("killed", "stopped"):
             found = searches.facts(name)
             lost = sum(event["event"] == "lost worker" for event in searches.events(name))
-            as_told = found == expected and found[2:] == (told.candidates, 0) and lost == (kills if name == "killed" else 0)
+            as_told = (
+                found == expected and found[2:] == (told.candidates, 0) and lost == (kills if name == "killed" else 0)
+            )
             wrong += not as_told or kills < told.kills
             what = f"{kills} workers killed, {lost} noticed" if name == "killed" else "stopped with Ctrl-C and resumed"
             print(f"{evaluator}: {found[2]} candidates, {found[3]} failed, {what}, equal to local: {found == expected}")
