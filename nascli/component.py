@@ -73,7 +73,8 @@ class Component(ABC):
 class Reference:
     """A resolved reference: what was written, the class behind it, its validated options.
 
-    `source` is the sha256 of the named file or folder, `file` where it lies; None for installed components.
+    `source` is the sha256 of the named file or folder; None for installed components. `base` is the folder that file
+    references start at, here and in the options.
     """
 
     kind: str
@@ -81,7 +82,7 @@ class Reference:
     cls: type[Component]
     options: BaseConfig
     source: str | None = None
-    file: Path | None = field(default=None, compare=False)
+    base: Path = field(default=Path(), compare=False)
 
     @property
     def name(self) -> str:
@@ -129,7 +130,7 @@ def resolve(kind: str, value: Any, origin: Origin | None = None) -> Reference:
     except ComponentError as error:
         error.what = f"{place}: {error.what}" if place else error.what
         raise
-    return Reference(kind, use, cls, validate(cls.Config, options, origin), source, file_of(use, origin.base))
+    return Reference(kind, use, cls, validate(cls.Config, options, origin), source, origin.base.absolute())
 
 
 def claims(group: str) -> dict[str, list[EntryPoint]]:

@@ -15,7 +15,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from nascli.artifacts.supernet import SupernetCheckpoint
-from nascli.component import Reference, resolve
+from nascli.component import Reference, file_of, resolve
+from nascli.config import Origin
 from nascli.errors import ArtifactError, ComponentError, UsageError
 from nascli.run import Run
 from nascli.training_agent.base import Evaluator, EvaluatorInputs, Setup
@@ -26,9 +27,8 @@ Plain = Mapping[str, Any]
 
 def portable(reference: Reference) -> dict[str, Any]:
     """A reference as `resolve` takes it in any folder: `{use: …, option: value}`, files by their absolute path."""
-    use = reference.use
-    if reference.file is not None:
-        use = f"{reference.file}:{use.rpartition(':')[2]}"
+    file = file_of(reference.use, reference.base)
+    use = f"{file}:{reference.use.rpartition(':')[2]}" if file else reference.use
     return {"use": use, **_plain(reference.options)}
 
 
@@ -36,7 +36,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Reference):
         return portable(value)
     if isinstance(value, BaseModel):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+        return {name: _plain(getattr(value, name)) for name in value.model_fields_set}
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
@@ -46,10 +46,16 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Part:
-    """A component of a job: its reference as `portable` gives it, and the sha256 of its file."""
+    """A component of a job: its reference as `portable` gives it, the sha256 of its file, where its options start."""
 
     reference: Plain
     source: str | None
+    base: str
+
+    @classmethod
+    def of(cls, reference: Reference) -> Part:
+        """The part that stands for a resolved reference."""
+        return cls(portable(reference), reference.source, str(reference.base))
 
     def resolved(self, kind: str) -> Reference:
         """The reference again.
@@ -57,7 +63,7 @@ class Part:
         Raises:
             ComponentError: it cannot be resolved here, or its file is another one.
         """
-        found = resolve(kind, self.reference)
+        found = resolve(kind, self.reference, Origin(base=Path(self.base)))
         if found.source != self.source:
             why = f"sha256 {self.source!s:.12}… there, {found.source!s:.12}… here"
             raise ComponentError(f"a worker has another file of this name: {found.use}", why=why, hint=SAME_FILES)
@@ -99,7 +105,7 @@ class Job:
             str(Path.cwd()),
             str(run.path.absolute()),
             run.seed,
-            {kind: Part(portable(reference), reference.source) for kind, reference in references.items()},
+            {kind: Part.of(reference) for kind, reference in references.items()},
             {name: getattr(inputs.engines, name) for name in Engines.model_fields},
             (str(supernet.path.absolute()), supernet.header.digest) if supernet and supernet.path else None,
             inputs.space.space.fingerprint,

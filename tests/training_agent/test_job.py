@@ -18,7 +18,7 @@ from nascli.errors import ArtifactError, ComponentError, UsageError
 from nascli.run import Run
 from nascli.search_space.base import SearchSpace
 from nascli.training_agent.base import Evaluator, EvaluatorInputs, Setup
-from nascli.training_agent.job import Job, portable
+from nascli.training_agent.job import Job, Part, portable
 from nascli.training_agent.settings import Engines
 
 OWN = """
@@ -138,6 +138,21 @@ def test_the_run_of_a_job_keeps_nothing(made: Any) -> None:
     job, _ = made
     job.evaluator()
     assert not Path(f"{job.out}.run").exists()
+
+
+def test_files_in_the_options_of_a_space_start_where_they_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own.py").write_text(
+        "from torch import nn\n\n\ndef block(i, o, s):\n    return nn.Conv2d(i, o, 3, s, 1)\n"
+    )
+    structure = {"first": [{"op": "conv", "out": 8, "kernel": 3}], "search": [{"out": 8, "stride": 1, "repeat": 2}]}
+    told = {"use": "chain", "input_shape": (1, 8, 8), "classes": 4, **structure}
+    told["candidates"] = [{"op": "skip"}, {"op": "./own.py:block"}]
+    reference = resolve("search_space", told, Origin(base=tmp_path))
+    part = Part.of(reference)
+    monkeypatch.chdir("/")
+    found = part.resolved("search_space").build()
+    assert found.space.fingerprint == reference.build().space.fingerprint
+    assert found.model([1, 0]) is not None
 
 
 def test_a_supernet_without_a_file_cannot_be_read_elsewhere(made: Any) -> None:

@@ -169,8 +169,8 @@ def test_a_bug_in_an_evaluator_ends_the_search(ray: Ray, fragile: Reference, tmp
 
 
 def test_a_worker_says_what_it_lacks(ray: Ray, fragile: Reference, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no such file: .*other\.py"):
-        search(ray, "ray", replace(fragile, file=tmp_path / "other.py"))
+    with pytest.raises(UsageError, match=r"no such file: .*elsewhere/own\.py"):
+        search(ray, "ray", replace(fragile, base=tmp_path / "elsewhere"))
 
 
 def test_what_has_no_room_is_refused(ray: Ray, fragile: Reference) -> None:
