@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from nascli.training_agent.settings import Engines
 MIB = 2**20
 STORE_BYTES = 80 * MIB
 """Ray's least and a little more: what goes to workers and back is small."""
+CONNECT_S = 10.0
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """Nothing is reported to anybody; a worker without a GPU is told so by its accelerator."""
 
@@ -94,6 +96,7 @@ class Ray(Executor):
         here = {"num_cpus": cpus, "object_store_memory": STORE_BYTES, "include_dashboard": False}
         with _own_signals():
             try:
+                _reach(address or "")
                 ray.init(address or "local", log_to_driver=False, configure_logging=False, **({} if address else here))
             except (OSError, RuntimeError, ValueError) as error:
                 where = f"Ray at RAY_ADDRESS={address}" if address else "Ray on this machine"
@@ -152,6 +155,14 @@ def _there() -> dict[str, float]:
 
     found: dict[str, float] = ray.cluster_resources()
     return found
+
+
+def _reach(address: str) -> None:
+    """Raises OSError where nothing answers at an address with a port; Ray itself would try for minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdecimal():
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S):
+            pass
 
 
 @contextmanager
