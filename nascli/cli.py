@@ -29,7 +29,10 @@ Exit codes: 0 done, 1 a bug, 2 usage or configuration, 3 an artifact is missing,
 """
 
 COMMANDS = {  # name → panel of the help page, function
+    "export": ("Pipeline", "nascli.commands.export:export"),
     "compare": ("Pipeline", "nascli.commands.compare:compare"),
+    "export-blocks": ("Pipeline", "nascli.commands.export_blocks:export_blocks"),
+    "import-measurements": ("Pipeline", "nascli.commands.import_measurements:import_measurements"),
     "init": ("Components", "nascli.commands.init:init"),
     "scaffold": ("Components", "nascli.commands.scaffold:scaffold_component"),
     "list": ("Components", "nascli.commands.list:list_components"),

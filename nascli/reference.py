@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from nascli.artifacts.base import FORMATS, Artifact
 from nascli.artifacts.header import DataRecord, Entry, Header, SpaceRecord
+from nascli.artifacts.manifest import BlockEntry, BlockOperation, BlockPlace, Manifest, ModelFile, NetworkEntry
 from nascli.cli import build_app
 from nascli.commands.checkup import ENVIRONMENT
 from nascli.commands.fields import first_line, keys
@@ -23,6 +24,11 @@ from nascli.errors import NascliError
 from nascli.stage import installed_stages
 
 MADE = "<!-- Made by `python -m nascli.reference`. Do not edit: change the code. -->"
+
+MANIFEST = """\
+What `nascli export-blocks` writes beside its models: plain JSON, without a header, for any tool that measures them. It
+goes with `measurements.csv`, whose columns are `id` (or `architecture`, of a whole network), `name`, `value`, `unit`;
+`nascli import-measurements` reads it when it is filled in, or a list of such objects in JSON."""
 
 READING = """\
 ```python
@@ -100,6 +106,9 @@ def artifacts() -> list[str]:
     parts += [_table(["kind", "file", "what it holds"], listed)]
     for kind, cls in ARTIFACTS.items():
         parts += [f"## {kind}", *_artifact(cls)]
+    parts += ["## manifest.json", MANIFEST, _fields(Manifest)]
+    for part in (BlockEntry, NetworkEntry, BlockOperation, BlockPlace, ModelFile):
+        parts += [f"### {part.__name__}", inspect.getdoc(part) or "", _fields(part)]
     parts += ["## The header", inspect.getdoc(Header) or "", _fields(Header)]
     for model in (SpaceRecord, DataRecord, Entry):
         parts += [f"### {model.__name__}", inspect.getdoc(model) or "", _fields(model)]

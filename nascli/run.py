@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nascli.artifacts.base import Artifact, read_header
-from nascli.artifacts.files import atomic_write
+from nascli.artifacts.files import write_bytes
 from nascli.artifacts.header import Header, provenance
 from nascli.console import Bar, out
 from nascli.errors import ConfigError, Interrupted, RunFailed, UsageError
@@ -155,7 +155,7 @@ class Run:
         """Make the run folder, with the settings in full; not before there is something to put in it."""
         state = {"options": self.options, "config": self.config}
         text = json.dumps(state, indent=1, ensure_ascii=False).encode()
-        atomic_write(self.folder / "run.json", lambda stream: _put(stream, text))
+        write_bytes(self.folder / "run.json", text)
         self._opened = True
 
     def progress(self, what: str, total: int, start: int = 0) -> AbstractContextManager[Bar]:
@@ -215,7 +215,3 @@ def _conditions(where: Mapping[str, Any]) -> dict[str, Any]:
 def _threads() -> int | None:
     torch = sys.modules.get("torch")
     return torch.get_num_threads() if torch is not None else None
-
-
-def _put(stream: Any, data: bytes) -> None:
-    stream.write(data)

@@ -7,11 +7,14 @@ import os
 import subprocess
 import sys
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from nascli.artifacts.lookup_table import LookupTable
+from nascli.cli import run
 from nascli.component import resolve
 from nascli.cost.macs import Macs
 from tests.conftest import ROOT
@@ -40,7 +43,7 @@ def test_the_trainers_example_exports_a_candidate_of_each_choice() -> None:
     assert found["second"] in {"max", "average"}
 
 
-@pytest.mark.parametrize("name", ["mutator.py", "darts_trainer.py"])
+@pytest.mark.parametrize("name", ["mutator.py", "darts_trainer.py", "measure_blocks.py"])
 def test_an_example_is_short(name: str) -> None:
     lines = (ROOT / "examples" / name).read_text().splitlines()
     assert len([line for line in lines if line.strip() and not line.lstrip().startswith("#")]) < MOST_LINES
@@ -52,3 +55,18 @@ def test_the_macs_of_the_example_network_are_those_of_the_table_for_every_archit
     for arch in product(range(3), repeat=3):
         expected = table.total("macs", np.array(arch))[0]
         assert Macs().measure(space.model(arch), space.space.input_shape) == expected
+
+
+def test_the_device_example_measures_what_was_exported(tmp_path: Path) -> None:
+    folder, lut = tmp_path / "blocks", tmp_path / "lut.h5"
+    tiny = ["--search-space", "tiny", "--set", "search_space.width=4"]
+    assert run(["export-blocks", *tiny, "--networks", "12", "-q", "-o", str(folder)]) == 0
+    subprocess.run([sys.executable, str(ROOT / "examples/measure_blocks.py"), str(folder), "3"], check=True)
+    table = [str(folder / "measurements.csv"), "--metric", "latency_ms", "--device", "here", "-o", str(lut)]
+    assert run(["import-measurements", *table, "-q"]) == 0
+    column = LookupTable.open(lut).payload.columns["latency_ms@here"]
+    assert column.evidence is not None
+    assert (column.evidence.samples >= 0).all()
+    assert column.evidence.samples.any()
+    assert column.evidence.networks.shape == (1, 12)
+    assert column.error is not None

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -57,12 +58,58 @@ def atomic_write(path: Path, write: Callable[[IO[bytes]], None]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace `path` by these bytes, as `atomic_write` does."""
+
+    def write(stream: IO[bytes]) -> None:
+        stream.write(data)
+
+    atomic_write(path, write)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """An empty folder that takes the place of `path` when the block ends; nothing of it is left if the block fails.
+
+    What stood there before is put aside for the moment between two renames, then removed.
+
+    Raises:
+        RunFailed: the folder above cannot be written or the disk is full; what was there is kept.
+    """
+    place = path.resolve()
+    temporary, before = (place.with_name(f".{place.name}.{os.getpid()}{end}") for end in (".tmp", ".old.tmp"))
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(place)
+        temporary.mkdir()
+        yield temporary
+        _swap(temporary, place, before)
+    except OSError as error:
+        raise RunFailed(f"cannot write {path}", why=error.strerror or str(error)) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _swap(new: Path, place: Path, before: Path) -> None:
+    if place.exists():
+        place.replace(before)
+    try:
+        new.replace(place)
+    except BaseException:
+        if before.exists():
+            before.replace(place)
+        raise
+    with _folder(place.parent) as descriptor:
+        os.fsync(descriptor)
+    shutil.rmtree(before, ignore_errors=True)
+
+
 def _remove_leftovers(path: Path) -> None:
-    """Remove what writers that were killed left behind; a living writer's file is kept."""
+    """Remove what writers that were killed left behind; a living writer's is kept."""
     for leftover in path.parent.glob(f".{_escaped(path.name)}.*.tmp"):
-        pid = leftover.name.removesuffix(".tmp").rpartition(".")[2]
+        pid = leftover.name.removesuffix(".tmp").removesuffix(".old").rpartition(".")[2]
         if pid.isdecimal() and not _alive(int(pid)):
-            leftover.unlink(missing_ok=True)
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
 
 
 def _escaped(name: str) -> str:

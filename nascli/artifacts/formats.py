@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from nascli.artifacts.files import atomic_write, canonical_json, sha256
+from nascli.artifacts.files import atomic_write, canonical_json, sha256, write_bytes
 from nascli.artifacts.header import Entry, Header
 from nascli.errors import ArtifactError
 
@@ -117,7 +117,7 @@ class JsonFormat:
     def write(self, path: Path, header: Header, content: Mapping[str, Any]) -> None:
         value = {"header": header.model_dump(mode="json"), **content}
         text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-        atomic_write(path, lambda stream: _put(stream, text.encode() + b"\n"))
+        write_bytes(path, text.encode() + b"\n")
 
     def read_header(self, path: Path) -> bytes:
         return canonical_json(self._load(path)["header"])
@@ -135,10 +135,6 @@ class JsonFormat:
             return value
 
 
-def _put(stream: IO[bytes], data: bytes) -> None:
-    stream.write(data)
-
-
 class Hdf5Format:
     """`.h5`: a uint8 data set `/header` beside plain numeric data sets; always rewritten whole."""
 
@@ -154,7 +150,7 @@ class Hdf5Format:
             file.create_dataset("header", data=np.frombuffer(header.to_bytes(), dtype=np.uint8))
             for name, array in sorted(content.items()):
                 file.create_dataset(name, data=array)
-        atomic_write(path, lambda stream: _put(stream, buffer.getvalue()))
+        write_bytes(path, buffer.getvalue())
 
     def read_header(self, path: Path) -> bytes:
         with reading(path), _open_h5(path) as file:

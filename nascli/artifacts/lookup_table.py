@@ -68,7 +68,6 @@ class LookupTable(Artifact[Table]):
         "macs": "multiply-accumulates of convolutions and linear layers, batch 1; nothing else is counted",
         "params": "trainable numbers, BatchNorm's included",
         "latency_ms": "milliseconds of one forward, as the column's notes describe",
-        "peak_memory_mb": "1e6 bytes of activations alive at once, in single precision; weights are not counted",
     }
     contents = {
         "METRIC/base": "scalar: the cost of what no decision changes",

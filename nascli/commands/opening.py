@@ -9,8 +9,10 @@ from nascli.artifacts.architecture import Architecture, is_answer
 from nascli.artifacts.base import FORMATS, Artifact, read_header
 from nascli.artifacts.checkpoint import Checkpoint
 from nascli.artifacts.comparison import Comparison
+from nascli.artifacts.export import Export
 from nascli.artifacts.history import History
 from nascli.artifacts.lookup_table import LookupTable
+from nascli.artifacts.manifest import NAME as MANIFEST
 from nascli.artifacts.model import Model
 from nascli.artifacts.report import Report
 from nascli.artifacts.strategy_state import StrategyState
@@ -31,6 +33,7 @@ KINDS: dict[str, type[Artifact[Any]]] = {
         Report,
         Checkpoint,
         Comparison,
+        Export,
     )
 }
 
@@ -74,6 +77,6 @@ def open_subject(text: str) -> Subject:
 
 
 def artifact_files(folder: Path) -> list[Path]:
-    """The files of a folder, and the checkpoints of its unfinished runs, that end as artifacts do."""
+    """The files of a folder, and the checkpoints of its unfinished runs, that end as artifacts; no list of blocks."""
     found = [*folder.iterdir(), *folder.glob("*.run/last.*")]
-    return sorted(path for path in found if path.suffix in FORMATS and path.is_file() and path.name[0] != ".")
+    return sorted(p for p in found if p.suffix in FORMATS and p.is_file() and p.name[0] != "." and p.name != MANIFEST)

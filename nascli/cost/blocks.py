@@ -26,6 +26,23 @@ FIXED = ("fixed",)
 
 
 @dataclass(frozen=True)
+class Operation:
+    """A block as plain data, by which tables of other tools are read.
+
+    Args:
+        op: the name of its builder: "mobile".
+        options: of the builder.
+        out_channels: what it makes.
+        stride: by which it divides height and width, rounded up.
+    """
+
+    op: str
+    options: Mapping[str, Any]
+    out_channels: int
+    stride: int
+
+
+@dataclass(frozen=True)
 class CostBlock:
     """One distinct (candidate or fixed part, input shape).
 
@@ -34,12 +51,14 @@ class CostBlock:
         name: for people.
         shape: of its input without the batch, (C, H, W).
         build: makes the module, with fresh weights.
+        operation: what it is, where the space knows it as data.
     """
 
     id: str
     name: str
     shape: tuple[int, ...]
     build: Callable[[], nn.Module] = field(compare=False, repr=False)
+    operation: Operation | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +89,11 @@ class Place:
     decisions: tuple[str, ...]
     candidates: tuple[str, ...]
     times: int
+
+    @property
+    def text(self) -> str:
+        """In words: "layer_03=skip", or "fixed"."""
+        return "=".join(", ".join(part) for part in (self.decisions, self.candidates) if part)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,8 @@ from nascli.artifacts.lookup_table import LookupTable
 from nascli.console import out
 from nascli.cost.keeping import RunKeeper
 from nascli.cost.load import disturbed
+from nascli.cost.measurements import SHOWN
+from nascli.cost.measuring import LEAST
 from nascli.cost.meter import Meter
 from nascli.cost.model import CostModel, Metric
 from nascli.cost.sampled_meter import SampledMeter
@@ -41,19 +43,32 @@ def build(
         Mismatch: the other table is of another space.
         Interrupted: the run was asked to stop; a resumed one goes on with the next round.
     """
-    earlier = _earlier(found.space, meters, before)
+    earlier = _earlier(found.space, [meter.metric for meter in meters], before)
     sampled = [meter for meter in meters if isinstance(meter, SampledMeter)]
     keeper = RunKeeper(run) if sampled else None
     for meter in sampled:
         meter.keeper = keeper
     costs = found.lookup_table(meters)
+    return _table(costs, record, earlier)
+
+
+def joined(costs: CostModel, record: SpaceRecord, before: LookupTable | None = None) -> LookupTable:
+    """The table of some metrics and of those that another table holds.
+
+    Raises:
+        UsageError: one metric twice.
+        Mismatch: the other table is of another space.
+    """
+    return _table(costs, record, _earlier(costs.space, list(costs.metrics), before))
+
+
+def _table(costs: CostModel, record: SpaceRecord, earlier: CostModel | None) -> LookupTable:
     for metric in costs.metrics.values():
         _warn(metric)
     return LookupTable(to_table(costs if earlier is None else earlier.merged(costs)), space=record)
 
 
-def _earlier(space: Space, meters: Sequence[Meter], before: LookupTable | None) -> CostModel | None:
-    names = [meter.metric for meter in meters]
+def _earlier(space: Space, names: Sequence[str], before: LookupTable | None) -> CostModel | None:
     known = set(before.metrics) if before else set()
     for name in names:
         if names.count(name) > 1 or name in known:
@@ -74,6 +89,7 @@ def _warn(metric: Metric) -> None:
 
 def doubts(name: str, notes: Mapping[str, Any]) -> Iterator[str]:
     """What a person should know of a measured metric before using it, from its notes."""
+    yield from _imported_doubts(name, notes)
     load = notes.get("load")
     if load and disturbed(**load):
         busy = f"{load['others']:.2g} cores" if load["others"] else f"{100 * load['waiting']:.0f} % of the time"
@@ -85,3 +101,14 @@ def doubts(name: str, notes: Mapping[str, Any]) -> Iterator[str]:
     if table and macs and macs["mape"] <= table["mape"]:
         errors = f"{100 * macs['mape']:.1f} % against {100 * table['mape']:.1f} %"
         yield f"{name}: MACs predict held-out networks as well as the table does (mean error {errors})"
+
+
+def _imported_doubts(name: str, notes: Mapping[str, Any]) -> Iterator[str]:
+    guessed, few = notes.get("filled"), notes.get("too_few_networks")
+    if guessed:
+        ids, how = guessed["blocks"], {"macs": "by a line over MACs", "nearest": "like the nearest measured block"}
+        rest = f", and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
+        sentence = f"{name}: {len(ids)} blocks were not measured but filled {how[guessed['how']]}"
+        yield f"{sentence}: {', '.join(ids[:SHOWN])}{rest}"
+    if few:
+        yield f"{name}: {few} whole networks are too few to correct or judge it; measure {LEAST} or more"

@@ -15,7 +15,9 @@ from nascli.errors import NascliError, RunFailed
 OPSET = 18
 
 
-def to_onnx(module: nn.Module, shape: tuple[int, ...], batch: int = 1, fold_bn: bool = True) -> bytes:
+def to_onnx(
+    module: nn.Module, shape: tuple[int, ...], batch: int = 1, fold_bn: bool = True, any_batch: bool = False
+) -> bytes:
     """A module in evaluation mode as a serialised ONNX model from "x" (batch, *shape) to "y".
 
     Args:
@@ -23,6 +25,7 @@ def to_onnx(module: nn.Module, shape: tuple[int, ...], batch: int = 1, fold_bn: 
         shape: of one input, (C, H, W).
         batch: number of inputs, fixed in the model.
         fold_bn: whether BatchNorm becomes part of the convolution before it.
+        any_batch: let the number of inputs open; what a forward makes of it in Python's numbers stays fixed.
 
     Raises:
         RunFailed: it cannot be exported.
@@ -32,7 +35,7 @@ def to_onnx(module: nn.Module, shape: tuple[int, ...], batch: int = 1, fold_bn: 
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             torch._C._jit_set_onnx_log_output_stream("stderr")  # where it fails it prints a graph, else to stdout
-            return _traced(ready, x, fold_bn)
+            return _traced(ready, x, fold_bn, any_batch)
     except NascliError:
         raise
     except Exception as error:
@@ -45,12 +48,14 @@ def images(batch: int, shape: tuple[int, ...]) -> Tensor:
     return torch.rand(batch, *shape, generator=torch.Generator().manual_seed(0))
 
 
-def _traced(module: nn.Module, x: Tensor, fold_bn: bool) -> bytes:
+def _traced(module: nn.Module, x: Tensor, fold_bn: bool, any_batch: bool) -> bytes:
     """By tracing: a hundred times faster than `torch.export`, and blocks have no control flow on values."""
     buffer: Any = io.BytesIO()
     mode = torch.onnx.TrainingMode
     training = mode.EVAL if fold_bn else mode.PRESERVE
     names: Any = {"input_names": ["x"], "output_names": ["y"]}
+    if any_batch:
+        names["dynamic_axes"] = {"x": {0: "N"}, "y": {0: "N"}}
     torch.onnx.export(module, (x,), buffer, dynamo=False, training=training, opset_version=OPSET, **names)
     return bytes(buffer.getvalue())
 

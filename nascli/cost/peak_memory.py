@@ -37,6 +37,7 @@ class PeakMemory(Meter):
 
         return peak_bytes(module, shape, self.config.batch) / 1e6
 
-    def notes(self) -> dict[str, int]:
-        """The batch."""
-        return {"batch": self.config.batch}
+    def notes(self) -> dict[str, object]:
+        """The batch, and what the number holds."""
+        counted = "1e6 bytes of activations alive at once, in single precision; weights are not counted"
+        return {"batch": self.config.batch, "counts": counted}

@@ -15,6 +15,7 @@ from nascli.cost.load import Load
 
 Array = npt.NDArray[np.float64]
 Sampler = Callable[[], float]
+Judged = Callable[[Array], Array]
 
 CHECK_EVERY = 5
 
@@ -67,7 +68,7 @@ class Rounds:
 def run_rounds(
     metric: str,
     samplers: Sequence[Sampler],
-    judged: slice,
+    judged: Judged,
     goal: Goal,
     keeper: Keeper | None = None,
     threads: int = 1,
@@ -77,7 +78,7 @@ def run_rounds(
     Args:
         metric: what is measured, for people and for the keeper.
         samplers: each gives one sample when it is called.
-        judged: those whose reliability the goal is about.
+        judged: from samples (rounds, all) to those (rounds, n) whose reliability the goal is about.
         goal: when to end.
         keeper: remembers the rounds.
         threads: of the samplers.
@@ -89,8 +90,8 @@ def run_rounds(
         while not done:
             rows.append(_round(samplers, np.random.default_rng(len(rows))))
             samples, before, spent = np.array(rows), spent, time.monotonic() - begun
-            done = goal.ends(samples[:, judged], spent)
-            bar.advance(_told(samples[:, judged]), round(spent) - round(before))
+            done = goal.ends(judged(samples), spent)
+            bar.advance(_told(judged(samples)), round(spent) - round(before))
             if keeper:
                 keeper.keep(metric, samples)
     return Rounds(samples, {"seconds": round(spent, 1), "load": load.facts(threads)})

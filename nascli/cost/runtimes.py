@@ -123,20 +123,15 @@ class OnnxRuntime(Runtime):
 
     def timed(self, module: nn.Module, shape: tuple[int, ...]) -> Timed:
         """Wall-clock time of a session's runs."""
-        return self._timed(to_onnx(module, shape, self.config.batch, self.config.fold_bn), shape)
+        return self.timed_model(to_onnx(module, shape, self.config.batch, self.config.fold_bn), shape)
 
     def empty(self) -> Timed | None:
         """A session with one tensor and no operation."""
-        return self._timed(to_onnx(nn.Identity(), (1, 1, 1), 1), (1, 1, 1), batch=1)
+        return self.timed_model(to_onnx(nn.Identity(), (1, 1, 1), 1), (1, 1, 1), batch=1)
 
-    def _timed(self, model: bytes, shape: tuple[int, ...], batch: int | None = None) -> Timed:
-        options = self._ort.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = self.config.threads, 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle sessions leave the cores alone
-        off = [] if self.config.fold_bn else ["ConvBNFusion", "ConvMulFusion", "ConvAddFusion"]
-        providers = ["CPUExecutionProvider"]
-        session = self._ort.InferenceSession(model, options, providers=providers, disabled_optimizers=off)
+    def timed_model(self, model: bytes, shape: tuple[int, ...], batch: int | None = None) -> Timed:
+        """Wall-clock time of runs of an ONNX model on `batch` images of `shape` (C, H, W)."""
+        session = self.session(model)
         feed = {session.get_inputs()[0].name: images(batch or self.config.batch, shape).numpy()}
         run = session.run
 
@@ -147,6 +142,16 @@ class OnnxRuntime(Runtime):
             return 1e3 * (time.perf_counter() - begun)
 
         return timed
+
+    def session(self, model: bytes) -> Any:
+        """What runs an ONNX model, with as many threads as asked for."""
+        options = self._ort.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = self.config.threads, 1
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle sessions leave the cores alone
+        off = [] if self.config.fold_bn else ["ConvBNFusion", "ConvMulFusion", "ConvAddFusion"]
+        providers = ["CPUExecutionProvider"]
+        return self._ort.InferenceSession(model, options, providers=providers, disabled_optimizers=off)
 
     def facts(self) -> Mapping[str, Any]:
         """With the version of onnxruntime."""

@@ -76,26 +76,25 @@ class SampledMeter(Meter):
 
     def sample_all(self, blocks: Sequence[Item], networks: Sequence[Item]) -> Rounds:
         """Samples (rounds, blocks + networks), those of blocks less what nothing costs; `notes` then tells of them."""
-        options, n = self.config, len(blocks)
+        options, n, m = self.config, len(blocks), len(networks)
         goal = Goal(options.rounds, options.min_reliability, options.tolerance, options.budget_s)
+
+        def judged(samples: Array) -> Array:
+            return _less_empty(samples, n, m)[:, : n or m]
+
         with self.conditions():
             samplers = [self.sampler(module.eval(), shape) for module, shape in (*blocks, *networks)]
             empty = self.empty() if blocks else None
-            every = samplers if empty is None else [*samplers, empty]
-            judged = slice(0, n or len(networks))
+            every = samplers if empty is None else [*samplers, *[empty] * EMPTIES]
             found = run_rounds(self.metric, every, judged, goal, self.keeper, self.threads)
-        samples, overhead = found.samples[:, : len(samplers)], None
-        if empty is not None:
-            overhead = float(np.median(found.samples[:, -1]))
-            samples = np.concatenate([np.maximum(samples[:, :n] - overhead, 0.0), samples[:, n:]], axis=1)
         self._found = {
-            "rounds": len(samples),
-            "reliability": reliability(samples[:, judged]),
-            "half_difference": half_difference(samples[:, judged]),
-            "overhead": overhead,
+            "rounds": len(found.samples),
+            "reliability": reliability(judged(found.samples)),
+            "half_difference": half_difference(judged(found.samples)),
+            "overhead": None if empty is None else float(np.median(found.samples[:, n + m :])),
             **found.facts,
         }
-        return Rounds(samples, found.facts)
+        return Rounds(_less_empty(found.samples, n, m), found.facts)
 
     def value(self, samples: Array) -> Array:
         """The statistic (n,) of samples (rounds, n)."""
@@ -105,3 +104,15 @@ class SampledMeter(Meter):
     def notes(self) -> Mapping[str, Any]:
         """The conditions, and what is known of the samples."""
         return {**self.config.model_dump(mode="json", exclude={"networks"}), **self._found}
+
+
+EMPTIES = 5
+"""How often a round samples nothing at all; every block has the median subtracted, so it had better be exact."""
+
+
+def _less_empty(samples: Array, n: int, m: int) -> Array:
+    """Samples (rounds, n blocks + m networks), the blocks less the median of what comes behind them, if anything."""
+    if samples.shape[1] == n + m:
+        return samples
+    overhead = np.median(samples[:, n + m :])
+    return np.concatenate([np.maximum(samples[:, :n] - overhead, 0.0), samples[:, n : n + m]], axis=1)

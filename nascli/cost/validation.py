@@ -122,7 +122,7 @@ def corrected(
     fit = np.arange(len(measured)) % 3 == 1
     sums, numbers = counts @ costs, counts @ working(costs).astype(float)
     found = fitted(costs, blocks, counts[fit], measured[fit])
-    macs = _line(networks.macs[fit], measured[fit])
+    macs = line(networks.macs[fit], measured[fit])
     predictions = {
         "table": found.scale * sums + found.each * numbers + found.fixed,
         "uncorrected": sums,
@@ -130,18 +130,18 @@ def corrected(
         "constant": np.full(len(measured), _constant(measured[fit])),
     }
     held_out = {name: judged(p[~fit], measured[~fit], rng) for name, p in predictions.items()}
-    first, second = halves(networks.samples[:, ~fit])
+    again = halves(networks.samples[:, ~fit]) if len(networks.samples) > 1 else None
     facts = {
         "correction": {**vars(found), "networks": int(fit.sum())},
         "held_out": {"networks": int((~fit).sum()), "from": float(measured.min()), "to": float(measured.max())},
         **{f"held_out_{name}": figures for name, figures in held_out.items()},
-        "floor": float(np.mean(np.abs(first - second) / second)),
-        "ceiling": spearman(first, second),
+        "floor": None if again is None else float(np.mean(np.abs(again[0] - again[1]) / again[1])),
+        "ceiling": None if again is None else spearman(*again),
     }
     return found.apply(costs), found.fixed, facts
 
 
-def _line(x: Array, y: Array) -> tuple[float, float]:
+def line(x: Array, y: Array) -> tuple[float, float]:
     """Slope and offset with the smallest relative squared error."""
     rows = np.stack([x, np.ones_like(x)], axis=1) / y[:, None]
     slope, offset = np.linalg.lstsq(rows, np.ones(len(x)), rcond=None)[0]

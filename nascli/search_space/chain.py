@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from nascli.cost.blocks import Blocks, Cells, CostBlock, block_id
+from nascli.cost.blocks import Blocks, Cells, CostBlock, Operation, block_id
 from nascli.search_space.base import SearchSpace
 from nascli.search_space.macro import Block, Layer, Macro, Placed, Shape, Stage, identified, plain, reaching
 from nascli.search_space.norm import USUAL, Norm
@@ -243,7 +243,8 @@ class ChainSpace(SearchSpace):
         key = _key(replace(placed, block=block))
         mark = f"{placed.out_channels}_s{placed.stride}_{hashlib.sha256(key.encode()).hexdigest()[:8]}"
         id_ = block_id(placed.block.name, placed.input_shape, mark)
-        return CostBlock(id_, placed.block.name, placed.input_shape, partial(self.block, placed))
+        operation = Operation(block.op, block.options, placed.out_channels, placed.stride)
+        return CostBlock(id_, placed.block.name, placed.input_shape, partial(self.block, placed), operation)
 
 
 def renamed(state: Mapping[str, Tensor], old: str, new: str) -> dict[str, Tensor]:

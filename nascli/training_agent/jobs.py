@@ -58,7 +58,8 @@ def retrain(
         module.load_state_dict(space.inherit(init.payload.state_dict, arch))
     taught = teacher.network(setup) if teacher else None
     trainer = Trainer(module, Plain(), setup, options, split=splits, teacher=taught, outputs=space.config.classes)
-    summary = trainer.fit()
+    mean, std = setup.dataflow.normalisation
+    summary = trainer.fit() | {"normalisation": {"mean": list(mean), "std": list(std)}}
     return TrainedModel(tuple(arch), trainer.result().state_dict()), summary
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nascli.artifacts.files import atomic_write, canonical_json, sha256, sha256_stream
+from nascli.artifacts.files import atomic_folder, atomic_write, canonical_json, sha256, sha256_stream
 from nascli.errors import RunFailed
 
 
@@ -161,3 +162,53 @@ def test_a_hash_is_the_known_one_however_the_data_comes(tmp_path: Path) -> None:
 def test_a_stream_hashes_like_its_bytes_at_the_borders_of_pieces(pieces: int, offset: int) -> None:
     data = b"x" * max(0, pieces * 2**20 + offset)
     assert sha256_stream(io.BytesIO(data)) == sha256(data)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_folder_takes_the_place_of_another(tmp_path: Path, dead: int) -> None:
+    place = tmp_path / "above" / "made"
+    for name in ("a", "b"):
+        with atomic_folder(place) as folder:
+            (folder / name).write_text(name)
+            assert not (place / name).exists()
+        assert names(place) == [name]
+    (place.parent / f".made.{dead}.tmp").mkdir()
+    (place.parent / f".made.{dead}.old.tmp").mkdir()
+    with atomic_folder(place):
+        pass
+    assert names(place.parent) == ["made"]
+    assert names(place) == []
+
+
+def test_of_a_folder_that_fails_nothing_is_left(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "made") as folder:
+        (folder / "old").touch()
+    with contextlib.suppress(ZeroDivisionError), atomic_folder(tmp_path / "made") as folder:
+        (folder / "new").touch()
+        raise ZeroDivisionError
+    assert (names(tmp_path), names(tmp_path / "made")) == (["made"], ["old"])
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunFailed, match="cannot write"), atomic_folder(tmp_path / "file" / "made"):
+        pass
+
+
+def test_a_folder_that_cannot_be_placed_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with atomic_folder(tmp_path / "made") as folder:
+        (folder / "old").touch()
+    move = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        if self.name == f".made.{os.getpid()}.tmp":
+            raise OSError(28, "No space left on device")
+        return move(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(RunFailed, match="cannot write"), atomic_folder(tmp_path / "made"):
+        pass
+    assert (names(tmp_path), names(tmp_path / "made")) == (["made"], ["old"])

@@ -13,6 +13,7 @@ import torch
 from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.base import Artifact
 from nascli.artifacts.checkpoint import Checkpoint
+from nascli.artifacts.export import Export
 from nascli.artifacts.history import History
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.artifacts.model import Model
@@ -30,6 +31,7 @@ DIGESTS = {
     "arch.npy": "d12fa130006909af66a97379554e2ecbb0d0f6cdb549361db0d6bb10f53e716b",
     "checkpoint.pt": "248390c8d028e06724b2c4c75b33dd27e82032fac43100886953799cd646a594",
     "compare.json": "2adbc0e3a6f11ac4f955018bfea1e4f7a94fba5e775e45377429df0577ead2b5",
+    "export.json": "0a1062899c6a58111d419c679c02bd4105851ed75603f25d790313ac99e5286d",
     "lut.h5": "d0105f44fdf789f79e729d2609a41f818d524825f7ee6685df06e987a82f9f12",
     "model.pt": "b5dbb69c839a2aad5ca4b48dec2085fd754acec1e1c2c5337ab3cc230f3ac2e8",
     "report.json": "ce1ab426462a678713690d14772e27951cc16d09105ce6e2450263d8a52aec3f",
@@ -108,6 +110,12 @@ def test_the_golden_report_holds_its_values() -> None:
     found = payload(Report, "report.json")
     assert (found.report["top1"], found.measured) == (0.5, {"images_per_s": 8.5})
     assert found.report["confusions"] == [{"true": "a", "predicted": "b", "images": 2}]
+
+
+def test_the_golden_export_holds_its_values() -> None:
+    found = payload(Export, "export.json")
+    assert (found.report["input"], found.report["classes"]) == ({"shape": [1, 8, 8]}, ["a", "b", "c"])
+    assert found.measured["torch"]["max_abs_difference"] == 0
 
 
 def test_the_golden_checkpoint_holds_its_state() -> None:

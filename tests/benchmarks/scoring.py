@@ -31,7 +31,7 @@ from nascli.training_agent.classification import Classification
 from nascli.training_agent.prefix_tree import grow, saved
 from nascli.training_agent.scorer import Images, Measures, Scorer
 from nascli.training_agent.scoring import Replay
-from tests.benchmarks.pairs import ratio
+from tests.benchmarks.pairs import Clock, ratio
 from tests.benchmarks.recorded_evolution import GENERATIONS, SPACES, built, recorded
 from tests.training_agent.helpers import scored_alone
 
@@ -103,7 +103,7 @@ def ways(space: SearchSpace) -> dict[str, Way]:
     return {"baseline": baseline, **{name: way(**told) for name, told in ALONE.items()}, "together": way(**TOGETHER)}
 
 
-def one_round(found: dict[str, Way], archs: Archs, few: int, rng: np.random.Generator) -> dict[str, Any]:
+def one_round(found: dict[str, Way], archs: Archs, few: int, rng: np.random.Generator, clock: Clock) -> dict[str, Any]:
     """Seconds of each way, of the baseline on few architectures and on all; and how far its scores are from those."""
     sizes = {name: sizes_of(name, few, len(archs)) for name in found}
     sizes["baseline"] = tuple({n for several in sizes.values() for n in several})
@@ -112,9 +112,9 @@ def one_round(found: dict[str, Way], archs: Archs, few: int, rng: np.random.Gene
     scores: dict[str, list[Score]] = {}
     for name in rng.permutation(list(works)).tolist():
         way, rows = works[name]
-        start = time.perf_counter()
+        start = clock()
         scores[name] = way(rows)
-        seconds[name] = time.perf_counter() - start
+        seconds[name] = clock() - start
     expected = scores[f"baseline {len(archs)}"]
     off = {
         name: max(abs(a.accuracy - b.accuracy) for a, b in zip(rows, expected, strict=False))
@@ -131,6 +131,7 @@ def sizes_of(name: str, few: int, everyone: int) -> tuple[int, ...]:
 def measured(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """One row a round, space and generation."""
     rng, made = np.random.default_rng(arguments.seed), {name: built(name) for name in arguments.space}
+    clock = time.process_time if arguments.clock == "cpu" else time.perf_counter
     found = {
         name: {way: work for way, work in ways(space).items() if way in ("baseline", *arguments.ways)}
         for name, space in made.items()
@@ -140,10 +141,10 @@ def measured(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             for generation in arguments.generation:
                 archs = recorded(name, generation)[: arguments.candidates]
                 if not n:
-                    one_round(all_ways, archs[:1], 1, rng)
+                    one_round(all_ways, archs[:1], 1, rng, clock)
                 threads = torch.get_num_threads()
                 row = {"space": name, "generation": generation, "few": min(arguments.few, len(archs)), "n": len(archs)}
-                yield {**row, "threads": threads, **one_round(all_ways, archs, row["few"], rng)}
+                yield {**row, "threads": threads, **one_round(all_ways, archs, row["few"], rng, clock)}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -189,8 +190,11 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=16)
     parser.add_argument("--few", type=int, default=4, help="candidates for what works on one network at a time")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: where others use the machine")
     parser.add_argument("--out", type=Path, default=Path("scoring.jsonl"), help="rounds are appended to it")
     arguments = parser.parse_args()
+    if arguments.clock == "cpu" and torch.get_num_threads() != 1:
+        parser.error("--clock cpu needs one thread: OMP_NUM_THREADS=1")
     for row in measured(arguments):
         with arguments.out.open("a") as stream:
             stream.write(json.dumps(row) + "\n")

@@ -26,6 +26,7 @@ from tests.campaigns import (
     fault_cases_costs,
     fault_cases_hostile,
     fault_cases_images,
+    fault_cases_measurements,
     fault_cases_output,
     fault_cases_processes,
 )
@@ -39,6 +40,7 @@ MODULES = (
     fault_cases_components,
     fault_cases_output,
     fault_cases_images,
+    fault_cases_measurements,
     fault_cases_processes,
 )
 CASES: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)

@@ -3,8 +3,8 @@
     python tests/campaigns/spaces.py [--only NAME ...] [--folder DIR]
 
 build-lut, train-supernet (a few steps), search (under a constraint in the middle of the costs), retrain (a few
-steps), evaluate. Prints a row a space and exits 1 if a stage fails, or if the network of the report does not cost
-what the lookup table says.
+steps), export, evaluate. Prints a row a space and exits 1 if a stage fails, or if the network of the report does not
+cost what the lookup table says.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ def chain(name: str, folder: Path) -> str:
     stage("train-supernet", folder, "-o", "supernet.pt")
     stage("search", folder, "--lut", "lut.h5", "--supernet", "supernet.pt", "--constraint", bound, "-o", "arch.npy")
     stage("retrain", folder, "--arch", "arch.npy", "--init", "supernet.pt", "-o", "model.pt")
+    stage("export", folder, "--model", "model.pt", "--format", "torch", "--format", "onnx", "-o", "exported")
     stage("evaluate", folder, "--model", "model.pt", "--lut", "lut.h5", "-o", "report.json")
     report = inspected(folder, "report.json")["report"]
     for metric in ("macs", "params"):

@@ -93,8 +93,28 @@ def test_a_table_and_an_architecture_give_cost_shares(
     found = facts(capsys, *paths)
     assert found["schema"] == "nascli.inspect.cost-shares/1"
     assert [layer["costs"]["ms"] for layer in found["layers"]] == [4.0, 2.0, 2.0, 0.0]
-    assert found["metrics"]["ms"] == {"unit": "ms", "total": 8.0}
+    assert (found["metrics"]["ms"]["unit"], found["metrics"]["ms"]["total"]) == ("ms", 8.0)
     assert "ms [%]" in shown(capsys, *paths)
+
+
+def test_cost_shares_say_where_most_of_it_goes(capsys: Captured, tmp_path: Path, lut: Path) -> None:
+    architecture((2, 1, 0)).write(tmp_path / "b.npy")
+    metric = facts(capsys, lut, tmp_path / "b.npy")["metrics"]["ms"]
+    assert [(entry["decision"], entry["cost"]) for entry in metric["largest"]] == [
+        ("(fixed part)", 4.0),
+        ("layer_0", 4.0),
+        ("layer_1", 1.0),
+    ]
+    assert sum(entry["share"] for entry in metric["largest"]) == 1.0
+    assert "where ms goes: the 3 largest of 3" in shown(capsys, lut, tmp_path / "b.npy")
+
+
+def test_two_tables_say_how_alike_they_are(capsys: Captured, tmp_path: Path, lut: Path) -> None:
+    other = table(tmp_path / "b.h5", 1.5, 2.5, 5.0)
+    agreement = facts(capsys, lut, other)["agreement"]
+    assert agreement == {"ms": {"cells": 9, "median": 0.0, "spearman": pytest.approx(0.966, abs=0.01)}}
+    assert "agreement" in shown(capsys, lut, other)
+    assert facts(capsys, lut, lut)["agreement"]["ms"]["spearman"] == 1.0
 
 
 def test_a_vector_of_ones_own_gets_cost_shares_too(capsys: Captured, tmp_path: Path, lut: Path) -> None:

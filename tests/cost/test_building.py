@@ -37,6 +37,24 @@ class Sized(SampledMeter):
         return lambda: size
 
 
+class Beside(Sized):
+    """Every sample holds what an empty one costs, far more than the blocks, which flicker."""
+
+    def __init__(self, config: Any = None) -> None:
+        super().__init__(config)
+        self.empties, self.rng = 0, np.random.default_rng(0)
+
+    def sampler(self, module: nn.Module, shape: tuple[int, ...]) -> Sampler:
+        return lambda: 1000.0 + float(self.rng.uniform(1, 3))
+
+    def empty(self) -> Sampler:
+        return self._empty
+
+    def _empty(self) -> float:
+        self.empties += 1
+        return 1000.0
+
+
 def made(path: Path, *meters: Any, before: LookupTable | None = None, reference: Any = TINY, **how: Any) -> LookupTable:
     run = how.get("run") or Run(path)
     space: SearchSpace = reference.build()
@@ -127,3 +145,14 @@ def test_doubts_are_said(notes: dict[str, Any], expected: str | None) -> None:
     assert expected is None or expected in found[0]
     facts = {"kind": "lookup-table", "metrics": {"latency_ms": {"notes": notes}}}
     assert list(warnings_of(facts)) == found
+
+
+def test_rounds_go_on_until_blocks_agree_without_what_nothing_costs() -> None:
+    blocks = [(nn.Identity(), (1, 2, 2))] * 20
+    beside = Beside(Beside.Config(rounds=3, min_reliability=1e-9, tolerance=0.05))
+    found = beside.sample_all(blocks, []).samples
+    assert len(found) > 10
+    assert 1 <= found.min() <= found.max() <= 3
+    assert beside.empties == 5 * len(found)
+    assert beside.notes()["half_difference"] <= 0.05
+    assert beside.notes()["overhead"] == 1000

@@ -8,11 +8,11 @@ import pytest
 
 from nascli.cost.keeping import RunKeeper
 from nascli.cost.load import Load, disturbed
-from nascli.cost.rounds import Array, Goal, Sampler, half_difference, reliability, run_rounds, spearman
+from nascli.cost.rounds import Array, Goal, Judged, Sampler, half_difference, reliability, run_rounds, spearman
 from nascli.errors import Interrupted
 from nascli.run import Run
 
-EVERYTHING = slice(None)
+EVERYTHING: Judged = np.asarray
 SOON = Goal(4, 0.9, 0.1, 60.0)
 
 

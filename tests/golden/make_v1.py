@@ -19,6 +19,7 @@ from nascli.artifacts.architecture import Architecture, Choice
 from nascli.artifacts.base import Artifact
 from nascli.artifacts.checkpoint import Checkpoint, Progress
 from nascli.artifacts.comparison import Comparison, Runs
+from nascli.artifacts.export import Export, Exported
 from nascli.artifacts.header import DataRecord, Header
 from nascli.artifacts.history import History, Trials
 from nascli.artifacts.lookup_table import Column, LookupTable, Table
@@ -113,6 +114,11 @@ def make() -> dict[str, Artifact[Any]]:
         **{"random-seed0": arch.header.as_input()},
     )
 
+    deployed = {"architecture": list(ARCHS[1]), "files": {"network.py": "0" * 64}, "classes": ["a", "b", "c"]}
+    deployed |= {"input": {"shape": [1, 8, 8]}, "torch": {"form": "source", "files": ["network.py"], "batch": None}}
+    distances = {"torch": {"max_abs_difference": 0.0, "largest_output": 0.5, "tolerance": 1e-6}}
+    export = complete(Export(Exported(deployed, distances), **both), {}, model=model.header.as_input())
+
     optimizer = {"state": {0: {"momentum_buffer": torch.ones(2, 2)}}, "param_groups": [{"lr": 0.05, "params": [0]}]}
     streams = {"train": [1, 4]}
     progress = Progress(
@@ -122,7 +128,7 @@ def make() -> dict[str, Artifact[Any]]:
     return {
         "lut.h5": lut, "supernet.pt": supernet, "arch.npy": arch, "arch.history.h5": history,
         "arch.generator.pt": generator, "model.pt": model, "report.json": report, "compare.json": comparison,
-        "checkpoint.pt": checkpoint,
+        "export.json": export, "checkpoint.pt": checkpoint,
     }  # fmt: skip
 
 

@@ -79,6 +79,13 @@ def test_every_part_of_the_recipe_changes_the_weights(change: dict[str, Any], tm
     assert any(not torch.equal(value, states[1][name]) for name, value in states[0].items())
 
 
+def test_a_model_remembers_how_its_images_were_normalised(tmp_path: Path) -> None:
+    made = setup(Run(tmp_path / "m.pt"))
+    _, summary = retrain(tiny(), ARCH, made, training(epochs=1))
+    mean, std = made.dataflow.normalisation
+    assert summary["normalisation"] == {"mean": list(mean), "std": list(std)}
+
+
 def test_images_are_checked_before_training(tmp_path: Path) -> None:
     space = Tiny(Tiny.Config(classes=5))
     with pytest.raises(UsageError, match="expects images"):

@@ -15,6 +15,7 @@ from nascli.commands.views import (
     architecture,
     checkpoint,
     comparison,
+    export,
     history,
     lookup_table,
     report,
@@ -33,6 +34,7 @@ _KINDS = {
     "checkpoint": checkpoint,
     "report": report,
     "comparison": comparison,
+    "export": export,
 }
 
 
@@ -57,3 +59,5 @@ def warnings_of(facts: dict[str, Any]) -> Iterator[str]:
     """What a person should know before using an artifact, from its facts."""
     if facts.get("kind") == "lookup-table" and "metrics" in facts:
         yield from lookup_table.warnings(facts)
+    elif facts.get("kind") == "export":
+        yield from export.warnings(facts)

@@ -12,6 +12,9 @@ from nascli.commands.views.common import View, clean, percent
 from nascli.space import compact
 from nascli.space.exchange import INDICES, VALUE
 
+MOST = 5
+"""Entries of a metric that a person sees in the order of their cost."""
+
 
 def facts(artifact: Architecture) -> dict[str, Any]:
     """The choices; a vector of the user's own has its indices alone, an answer in JSON what it says of each key."""
@@ -51,7 +54,10 @@ def tables(facts: Mapping[str, Any]) -> Iterator[View]:
 
 
 def cost_shares(lut: LookupTable, arch: Architecture) -> dict[str, Any]:
-    """What each choice of an architecture costs: "metrics" (unit, total) and "layers" (costs by metric).
+    """What each choice of an architecture costs: "metrics" and "layers" (costs by metric), these in their order.
+
+    Each metric has "unit", "total" and "largest": "decision", "candidate", "cost" and "share" (0 to 1, of the total) of
+    what costs something, the most expensive first.
 
     Raises:
         ArtifactError: the table is broken, or the architecture is of another space.
@@ -72,15 +78,46 @@ def cost_shares(lut: LookupTable, arch: Architecture) -> dict[str, Any]:
         for i, (label, name) in enumerate(names)
     ]
     totals = {name: model.total(name, vector)[0] for name in model.metrics}
-    metrics = {name: {"unit": metric.unit, "total": totals[name]} for name, metric in model.metrics.items()}
+    metrics = {
+        name: {"unit": metric.unit, "total": totals[name], "largest": _largest(name, layers, totals[name])}
+        for name, metric in model.metrics.items()
+    }
     paths = [str(lut.path), str(arch.path)]
     schema = "nascli.inspect.cost-shares/1"
     found: dict[str, Any] = clean({"schema": schema, "paths": paths, "metrics": metrics, "layers": layers})
     return found
 
 
+def _largest(metric: str, layers: Sequence[Mapping[str, Any]], total: float) -> list[dict[str, Any]]:
+    there = [layer for layer in layers if layer["costs"][metric] > 0]
+    there.sort(key=lambda layer: -layer["costs"][metric])
+    return [
+        {
+            "decision": layer["decision"],
+            "candidate": layer["candidate"],
+            "cost": layer["costs"][metric],
+            "share": layer["costs"][metric] / total,
+        }
+        for layer in there
+    ]
+
+
 def share_tables(facts: Mapping[str, Any]) -> Iterator[View]:
-    """The cost of each choice beside its share of the total."""
+    """The cost of each choice beside its share of the total, in order; then, by metric, where most of it goes."""
+    yield _in_order(facts)
+    for name, metric in facts["metrics"].items():
+        rows: list[list[object]] = []
+        together = 0.0
+        for entry in metric["largest"][:MOST]:
+            together += entry["share"]
+            shares = (percent(entry["share"], 1), percent(together, 1))
+            rows.append([entry["decision"], entry["candidate"], entry["cost"], *shares])
+        if rows:
+            title = f"where {name} goes: the {len(rows)} largest of {len(metric['largest'])}"
+            yield title, ["decision", "candidate", metric["unit"], "share [%]", "so far [%]"], rows
+
+
+def _in_order(facts: Mapping[str, Any]) -> View:
     metrics = facts["metrics"]
     pairs = ((f"{name} [{metric['unit']}]", f"{name} [%]") for name, metric in metrics.items())
     columns = ["decision", "candidate", *(column for pair in pairs for column in pair)]
@@ -91,4 +128,4 @@ def share_tables(facts: Mapping[str, Any]) -> Iterator[View]:
             row += [layer["costs"][name], percent(layer["costs"][name], metric["total"])]
         rows.append(row)
     totals = [cell for metric in metrics.values() for cell in (metric["total"], percent(1, 1))]
-    yield f"what {facts['paths'][1]} costs by {facts['paths'][0]}", columns, [*rows, ["total", "", *totals]]
+    return f"what {facts['paths'][1]} costs by {facts['paths'][0]}", columns, [*rows, ["total", "", *totals]]

@@ -1,7 +1,8 @@
 """The difference of two artifacts of one kind: what of "origin", "settings", "values" and "contents" changed.
 
 Each change has "name", "first" and "second"; numbers also "difference" and "relative" (to the first). A name that
-one side alone has is null on the other.
+one side alone has is null on the other. Two lookup tables also have "agreement": of each metric that both have, the
+number of "cells", their median relative difference ("median") and the rank correlation of their costs ("spearman").
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from nascli.artifacts.base import Artifact
 from nascli.artifacts.header import Header
 from nascli.commands.views import as_json
-from nascli.commands.views.common import View, clean, flat
+from nascli.commands.views.common import View, clean, flat, percent
 from nascli.commands.views.lookup_table import cell_name
 from nascli.space import compact
 
@@ -34,6 +35,7 @@ def facts(first: Artifact[Any], second: Artifact[Any]) -> dict[str, Any]:
             "kind": first.kind,
             "paths": [str(first.path), str(second.path)],
             "digests": [first.header.digest, second.header.digest],
+            **({"agreement": _agreement(*sides)} if first.kind == "lookup-table" else {}),
             "compared": {name: len(sections[0][name].keys() | sections[1][name].keys()) for name in SECTIONS},
             **changes,
         }
@@ -51,6 +53,23 @@ def _sections(header: Header, found: Mapping[str, Any]) -> dict[str, Flat]:
         "values": values,
         "contents": dict(_contents(header, found)),
     }
+
+
+def _agreement(first: tuple[Header, Flat], second: tuple[Header, Flat]) -> dict[str, Any]:
+    """How alike two tables are; nothing where their cells are not the same."""
+    import numpy as np
+
+    from nascli.cost.rounds import spearman
+
+    found = {}
+    for name, metric in first[1]["metrics"].items():
+        others = second[1]["metrics"].get(name, {"cells": []})["cells"]
+        if [cell_name(cell) for cell in metric["cells"]] == [cell_name(cell) for cell in others]:
+            a, b = (np.array([cell["cost"] for cell in cells], dtype=np.float64) for cells in (metric["cells"], others))
+            relative = np.abs(b - a)[a > 0] / a[a > 0]
+            median = float(np.median(relative)) if len(relative) else None
+            found[name] = {"cells": len(a), "median": median, "spearman": spearman(a, b)}
+    return found
 
 
 def _contents(header: Header, found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -93,6 +112,12 @@ def tables(facts: Mapping[str, Any]) -> Iterator[View]:
             what = words or CONTENTS.get(facts["kind"], "tensors")
             title = f"{what}: {len(facts[section])} of {facts['compared'][section]} differ"
             yield _table(title, facts[section], SHOWN if section == "contents" else len(facts[section]))
+    if facts.get("agreement"):
+        alike: list[list[object]] = [
+            [name, entry["cells"], percent(entry["median"], 1), entry["spearman"]]
+            for name, entry in facts["agreement"].items()
+        ]
+        yield "agreement", ["metric", "cells", "median difference [%]", "Spearman"], alike
     same = facts["digests"][0] == facts["digests"][1]
     title = "the same: equal digests" if same else "first and second"
     yield title, ["", "file", "digest"], [[i + 1, paths[i], facts["digests"][i][:16]] for i in range(2)]

@@ -108,7 +108,8 @@ def _held_out(name: str, notes: Mapping[str, Any]) -> View:
         found = notes[f"held_out_{predictor}"]
         errors = [percent(found[key], 1) for key in ("mape", "error95", "max")]
         rows.append([words, *errors, found["spearman"], _between(found["spearman_interval"])])
-    rows.append(["measured again", percent(notes["floor"], 1), None, None, notes["ceiling"], ""])
+    if notes["floor"] is not None:
+        rows.append(["measured again", percent(notes["floor"], 1), None, None, notes["ceiling"], ""])
     n, least, most = (notes["held_out"][key] for key in ("networks", "from", "to"))
     title = f"{name}: {n} held-out networks between {least:.4g} and {most:.4g}"
     return title, ["predictor", "mean error [%]", "95 % [%]", "largest [%]", "Spearman", "95 % interval"], rows
