@@ -5,7 +5,8 @@
 # On a cluster (pip install 'nascli[ray]' on every machine, FOLDER on a disk that all of them see under the same path):
 #   ray start --head --port=6379                            # on the first machine
 #   ray start --address=FIRST:6379                          # on each other one
-#   RAY_ADDRESS=FIRST:6379 bash examples/cluster/ray.sh /shared/ray
+#   export RAY_ADDRESS=FIRST:6379 RAY_AUTH_MODE=token       # the latter since Ray asks for a token (2.56 or so)
+#   bash examples/cluster/ray.sh /shared/ray
 # The result is the one of a search without Ray. A worker that is lost costs what it was at: that is tried again.
 set -euo pipefail
 out=$(realpath -m "${1:-$(dirname "$0")/../../out/ray}")

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from nascli import __version__
 from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.component import Reference, file_of, resolve
 from nascli.config import Origin
@@ -94,6 +95,7 @@ class Job:
     supernet: tuple[str, str] | None
     fingerprint: str
     facts: Plain
+    version: str = __version__
 
     @classmethod
     def of(cls, references: Mapping[str, Reference], inputs: EvaluatorInputs, facts: Plain) -> Job:
@@ -118,6 +120,7 @@ class Job:
         Raises:
             NascliError: a component, a file or a device is not there, or is not what it was in the first process.
         """
+        _same("nascli", self.version, __version__, "install one version on all machines")
         if Path(self.folder).is_dir():
             os.chdir(self.folder)
         found = {kind: part.resolved(kind) for kind, part in self.parts.items()}
@@ -140,10 +143,10 @@ class Job:
         return supernet
 
 
-def _same(what: str, then: Any, now: Any) -> None:
+def _same(what: str, then: Any, now: Any, hint: str = SAME_FILES) -> None:
     if then != now:
         why = f"{then!s:.60} in the search, {now!s:.60} in the worker"
-        raise ArtifactError(f"a worker has another {what}", why=why, hint=SAME_FILES)
+        raise ArtifactError(f"a worker has another {what}", why=why, hint=hint)
 
 
 class Silent(Run):

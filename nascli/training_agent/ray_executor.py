@@ -27,6 +27,7 @@ MIB = 2**20
 STORE_BYTES = 80 * MIB
 """Ray's least and a little more: what goes to workers and back is small."""
 CONNECT_S = 10.0
+CLUSTER_HINT = "start it: ray start --head; one that asks for a token (as newer ones do): RAY_AUTH_MODE=token nascli …"
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """Nothing is reported to anybody; a worker without a GPU is told so by its accelerator."""
 
@@ -100,7 +101,7 @@ class Ray(Executor):
                 ray.init(address or "local", log_to_driver=False, configure_logging=False, **({} if address else here))
             except (OSError, RuntimeError, ValueError) as error:
                 where = f"Ray at RAY_ADDRESS={address}" if address else "Ray on this machine"
-                hint = "start it: ray start --head; without RAY_ADDRESS this machine is used" if address else ""
+                hint = CLUSTER_HINT if address else ""
                 raise RunFailed(f"cannot use {where}", why=str(error).partition("\n")[0][:200], hint=hint) from error
 
     def engines(self, given: Engines) -> Engines:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from nascli import errors
+from nascli import __version__, errors
 from nascli.console import out
 from nascli.errors import NascliError, RunFailed
 from nascli.run import Run
@@ -194,7 +194,10 @@ class RayWorkers:
         if self._unready > self._retries:
             self.at_once -= 1
             if not self._idle and all(actor.task is None for actor in self._busy.values()):
-                raise RunFailed(f"{self._unready} workers of Ray's in a row were lost before they were ready", why=why)
+                what = f"{self._unready} workers of Ray's in a row were lost before they were ready"
+                raise RunFailed(
+                    what, why=why, hint=f"each machine needs nascli {__version__}: pip install 'nascli[ray]'"
+                )
 
     def _failed(self, error: Any) -> RunFailed:
         cause = error.cause
@@ -216,6 +219,6 @@ class RayWorkers:
 
 
 def _reason(error: Exception) -> str:
-    """A line about a loss."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:200].rstrip(".")
+    """A line about a loss: of an error in Python the last one, which names it, else the first one."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[-1 if "creation task" in lines[0] else 0][:200].rstrip(".")

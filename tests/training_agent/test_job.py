@@ -116,11 +116,12 @@ def test_a_reference_is_portable_with_those_in_its_options(made: Any, tmp_path: 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        (lambda job: replace(job, version="0.0.1"), "another nascli"),
         (lambda job: replace(job, fingerprint="0"), "another search space"),
         (lambda job: replace(job, facts={"table": "six"}), "another input of the evaluator"),
         (lambda job: replace(job, supernet=("none.pt", "0")), "no such file"),
     ],
-    ids=["space", "facts", "supernet"],
+    ids=["version", "space", "facts", "supernet"],
 )
 def test_what_differs_in_the_other_process_is_refused(made: Any, change: Callable[[Job], Job], said: str) -> None:
     with pytest.raises(ArtifactError, match=said):
