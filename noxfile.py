@@ -88,6 +88,12 @@ def reliability(session: nox.Session) -> None:
 
 
 @nox.session
+def ray_trials(session: nox.Session) -> None:
+    """By hand: searches whose candidates are trials of a local Ray, with workers killed and searches stopped."""
+    python(session, "tests/campaigns/ray_trials.py", *session.posargs)
+
+
+@nox.session
 def faults(session: nox.Session) -> None:
     """By hand: every bad input and fault that must be survived, in processes of their own, as a table."""
     python(session, "tests/campaigns/faults.py", *session.posargs)
