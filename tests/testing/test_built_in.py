@@ -224,7 +224,7 @@ class TestDataflows(DataflowContract):
         if request.param == "faces":
             people = {"train": "ab", "val": "cd", "test": "ef"}
             for part, names in people.items():
-                write_pictures(tmp_path / "people" / part, {name: 8 for name in names})
+                write_pictures(tmp_path / "people" / part, dict.fromkeys(names, 8))
             self.options |= {"path": str(tmp_path / "people"), "per_identity": 2}
             self.same_classes = False
 
