@@ -88,6 +88,12 @@ def reliability(session: nox.Session) -> None:
 
 
 @nox.session
+def ray_trials(session: nox.Session) -> None:
+    """By hand: searches whose candidates are trials of a local Ray, with workers killed and searches stopped."""
+    python(session, "tests/campaigns/ray_trials.py", *session.posargs)
+
+
+@nox.session
 def faults(session: nox.Session) -> None:
     """By hand: every bad input and fault that must be survived, in processes of their own, as a table."""
     python(session, "tests/campaigns/faults.py", *session.posargs)
@@ -145,3 +151,9 @@ def scaffolds(session: nox.Session) -> None:
 def bench_training(session: nox.Session) -> None:
     """By hand: speed and memory of supernet training, as one table."""
     python(session, "-m", "tests.benchmarks.training", *session.posargs)
+
+
+@nox.session
+def sizes(session: nox.Session) -> None:
+    """By hand: sizes of files and functions, docstrings and annotations, beside those of other code bases."""
+    python(session, "tests/campaigns/sizes.py", *session.posargs)

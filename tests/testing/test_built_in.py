@@ -26,6 +26,7 @@ from nascli.search_strategy.optuna import Optuna
 from nascli.search_strategy.pareto import Pareto
 from nascli.search_strategy.random import Random
 from nascli.search_strategy.regularized_evolution import RegularizedEvolution
+from nascli.search_strategy.tuned import Tuned
 from nascli.testing import (
     BlockContract,
     CriterionContract,
@@ -106,6 +107,12 @@ class TestOptuna(SearchStrategyContract):
     def make(self) -> Optuna:
         pytest.importorskip("optuna")
         return Optuna(Optuna.Config(startup=4))
+
+
+class TestTuned(SearchStrategyContract):
+    def make(self) -> Tuned:
+        strategy = resolve("search_strategy", {"use": "evolution", "population": 4, "parents": 2})
+        return Tuned(Tuned.Config(strategy=strategy, concurrency=3))
 
 
 class TestDifferentiable(SearchStrategyContract):

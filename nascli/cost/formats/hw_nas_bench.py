@@ -23,8 +23,8 @@ SPACE = "fbnet"
 UNITS = {"latency": "ms", "energy": "mJ"}
 
 CONVERT = (
-    "if you trust it: python -c 'import json, pickle, sys; "
-    'json.dump(pickle.load(open(sys.argv[1], "rb"))["fbnet"], sys.stdout, default=float)' {path} > tables.json'
+    """if you trust it: python -c 'import json, pickle, sys; """
+    """json.dump(pickle.load(open(sys.argv[1], "rb"))["fbnet"], sys.stdout, default=float)' {path} > tables.json"""
 )
 
 
