@@ -15,8 +15,8 @@ from nascli.component import KINDS
 from nascli.stage import stage_names
 
 HEAVY = {
-    "torch", "torchvision", "h5py", "onnx", "onnxruntime", "lightning", "lightning_fabric", "PIL",
-    "matplotlib", "jinja2",
+    "torch", "torchvision", "h5py", "onnx", "onnxruntime", "lightning", "lightning_fabric",
+    "PIL", "matplotlib", "jinja2",
 }  # fmt: skip
 
 EVERY = {
