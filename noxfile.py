@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import nox
 
@@ -14,6 +16,7 @@ nox.options.sessions = ["check", "tests", "examples", "package"]
 nox.options.error_on_missing_interpreters = True
 
 ROOT = Path(__file__).parent
+RUNNERS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "hatchling")
 LIGHT = ("typer", "pydantic", "rich", "numpy", "PyYAML")
 
 
@@ -88,6 +91,12 @@ def reliability(session: nox.Session) -> None:
 
 
 @nox.session
+def ray_trials(session: nox.Session) -> None:
+    """By hand: searches whose candidates are trials of a local Ray, with workers killed and searches stopped."""
+    python(session, "tests/campaigns/ray_trials.py", *session.posargs)
+
+
+@nox.session
 def faults(session: nox.Session) -> None:
     """By hand: every bad input and fault that must be survived, in processes of their own, as a table."""
     python(session, "tests/campaigns/faults.py", *session.posargs)
@@ -145,3 +154,33 @@ def scaffolds(session: nox.Session) -> None:
 def bench_training(session: nox.Session) -> None:
     """By hand: speed and memory of supernet training, as one table."""
     python(session, "-m", "tests.benchmarks.training", *session.posargs)
+
+
+@nox.session(venv_backend="venv", reuse_venv=True)
+def tests_min(session: nox.Session) -> None:
+    """By hand: tests with the lowest versions that pyproject.toml allows, in an environment of their own of some GB.
+
+    All of them, or those named: nox -s tests_min -- tests/artifacts tests/export.
+    """
+    project = nox.project.load_toml("pyproject.toml")["project"]
+    extras = [name for name in project["optional-dependencies"] if name != "dev"]
+    constraints = Path(session.create_tmp()) / "lowest.txt"
+    constraints.write_text("\n".join(lowest(project)) + "\n")
+    session.install("-c", str(constraints), "-e", f".[{','.join(extras)}]", *RUNNERS)
+    session.run("python", "-m", "pip", "check")
+    session.run(
+        "python", "-m", "pytest", "-n", "2", "--dist", "loadscope", *session.posargs, env={"OMP_NUM_THREADS": "1"}
+    )
+
+
+def lowest(project: Mapping[str, Any]) -> list[str]:
+    """Each dependency of a project but those of its developers, pinned to its lower bound."""
+    groups = [items for name, items in project["optional-dependencies"].items() if name != "dev"]
+    every = [*project["dependencies"], *(item for items in groups for item in items)]
+    return [item.replace(">=", "==") for item in every]
+
+
+@nox.session
+def sizes(session: nox.Session) -> None:
+    """By hand: sizes of files and functions, docstrings and annotations, beside those of other code bases."""
+    python(session, "tests/campaigns/sizes.py", *session.posargs)

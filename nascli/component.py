@@ -15,7 +15,7 @@ import sys
 import traceback
 from abc import ABC
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -37,6 +37,7 @@ KINDS: Mapping[str, str] = {
     "criterion": "nascli.criterion.base:Criterion",
     "dataflow": "nascli.dataflow.base:Dataflow",
     "evaluator": "nascli.training_agent.base:Evaluator",
+    "executor": "nascli.training_agent.executor:Executor",
     "meter": "nascli.cost.meter:Meter",
 }
 
@@ -73,7 +74,8 @@ class Component(ABC):
 class Reference:
     """A resolved reference: what was written, the class behind it, its validated options.
 
-    `source` is the sha256 of the named file or folder; None for installed components.
+    `source` is the sha256 of the named file or folder; None for installed components. `base` is the folder that file
+    references start at, here and in the options.
     """
 
     kind: str
@@ -81,6 +83,7 @@ class Reference:
     cls: type[Component]
     options: BaseConfig
     source: str | None = None
+    base: Path = field(default=Path(), compare=False)
 
     @property
     def name(self) -> str:
@@ -128,7 +131,7 @@ def resolve(kind: str, value: Any, origin: Origin | None = None) -> Reference:
     except ComponentError as error:
         error.what = f"{place}: {error.what}" if place else error.what
         raise
-    return Reference(kind, use, cls, validate(cls.Config, options, origin), source)
+    return Reference(kind, use, cls, validate(cls.Config, options, origin), source, origin.base.absolute())
 
 
 def claims(group: str) -> dict[str, list[EntryPoint]]:

@@ -18,6 +18,7 @@ from nascli.commands.checkup import ENVIRONMENT
 from nascli.commands.fields import first_line, keys
 from nascli.commands.init import document
 from nascli.commands.opening import KINDS as ARTIFACTS
+from nascli.commands.sources import definition
 from nascli.component import KINDS, find_class, installed
 from nascli.console import out
 from nascli.errors import NascliError
@@ -138,7 +139,17 @@ def settings() -> list[str]:
         for name in installed(kind):
             cls = find_class(kind, name)
             parts += [f"### {kind}: {name}", _text(first_line(cls.__doc__)), _fields(cls.Config)]
-    return [part for part in parts if part]
+    return [part for part in parts + _blocks() if part]
+
+
+def _blocks() -> list[str]:
+    """What an `op` may be, with the options beside it."""
+    rows = []
+    for name in (points := installed("block")):
+        found = definition(points[name][0])
+        rows.append([_code(name), _code(", ".join(found.options)), found.description])
+    text = "What an `op` may be, in a `chain` or in `Block(name, op, options)`; options without a default are required."
+    return ["## block", text, _table(["op", "options", "meaning"], rows)]
 
 
 def _fields(model: type[BaseModel]) -> str:

@@ -35,6 +35,9 @@ class SearchConfig(Task):
     time_budget: float | None = Field(
         None, gt=0, description="minutes, after which the best so far is taken; a resumed search starts its clock anew"
     )
+    executor: Annotated[Reference, Kind("executor")] = run_option(
+        "local", description="Where architectures are scored: local, or ray for many at once."
+    )
     checkpoint_minutes: float = run_option(0.5, gt=0, description="minutes between checkpoints of the history")
     seed: int = shared(0, ge=0, description="seed of all random streams")
 
@@ -57,7 +60,7 @@ def search(
 ) -> Architecture:
     """Search for the best architecture that meets the constraints."""
     from nascli.cost.constraint import Constraint
-    from nascli.search_space.base import realise
+    from nascli.search_space.base import realise, reference_of
     from nascli.training_agent.base import EvaluatorInputs
     from nascli.training_agent.searching import Search, run_search
 
@@ -75,5 +78,11 @@ def search(
         margin=config.margin,
         learned=generator,
         time_budget=config.time_budget,
+        executor=config.executor.build(),
+        parts={
+            "search_space": config.search_space or reference_of(record),
+            "dataflow": config.dataflow,
+            "training_agent": config.training_agent,
+        },
     )
     return run_search(EvaluatorInputs(space, setup, config, supernet), record, lut, told)

@@ -15,8 +15,8 @@ from nascli.component import KINDS
 from nascli.stage import stage_names
 
 HEAVY = {
-    "torch", "torchvision", "h5py", "onnx", "onnxruntime", "lightning", "lightning_fabric",
-    "PIL", "matplotlib", "jinja2",
+    "torch", "torchvision", "h5py", "onnx", "onnxruntime", "lightning", "lightning_fabric", "PIL",
+    "matplotlib", "jinja2", "ray",
 }  # fmt: skip
 
 EVERY = {
@@ -30,7 +30,8 @@ FLAGS = {
     "train-supernet": EVERY | TRAINS | {"--training-strategy", "--lut", "--constraint", "--margin"},
     "search": EVERY
     | TASK
-    | {"--lut", "--supernet", "--generator", "--search-strategy", "--evaluator", "--constraint", "--margin", "--seed"},
+    | {"--lut", "--supernet", "--generator", "--search-strategy", "--evaluator", "--executor"}
+    | {"--constraint", "--margin", "--seed"},
     "retrain": EVERY | TRAINS | {"--arch", "--init"},
     "evaluate": EVERY | TASK | {"--model", "--lut"},
 }

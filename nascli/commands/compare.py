@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -47,7 +48,8 @@ def compare(  # noqa: PLR0913, PLR0917 (options of a command)
     Every strategy searches with the same number of evaluations and the same seeds, and random search is always among
     them. The problem is that of `nascli search` with this YAML. Runs that are there already and current are kept; an
     interrupted comparison goes on when the same command is given again. A strategy with options:
-    --strategy '{use: pareto, pick: accuracy}', whose winner is else the knee of its front.
+    --strategy '{use: pareto, pick: accuracy}', whose winner is else the knee of its front. With
+    --set executor=ray the candidates of each search are scored by the workers of one Ray.
     """
     from nascli.commands.arena import Contest, contend
     from nascli.commands.stage_command import present
@@ -62,7 +64,8 @@ def compare(  # noqa: PLR0913, PLR0917 (options of a command)
     contest = Contest(_search_stage(config), config, assignments, strategy or (), supernet or (), seeds, inputs)
     known = _truth(contest, truth) if truth else None
     folder.mkdir(parents=True, exist_ok=True)
-    runs, seconds = contend(contest, folder, known)
+    with _session(contest):
+        runs, seconds = contend(contest, folder, known)
     present(_written(folder / "compare.json", runs, seconds), "wrote")
 
 
@@ -75,6 +78,12 @@ def _search_stage(config: Path | None) -> Any:
     if plugin.stage is None:
         raise ComponentError("the stage 'search' cannot be used", why=plugin.error, hint=plugin.hint)
     return plugin.stage
+
+
+def _session(contest: Any) -> AbstractContextManager[None]:
+    """What all searches share: their executor's session, where the stage has an executor."""
+    executor = getattr(next(iter(contest.configs(0).values())), "executor", None)
+    return nullcontext() if executor is None else cast(AbstractContextManager[None], executor.build().session())
 
 
 def _truth(contest: Any, text: str) -> Any:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from nascli.component import Kind, Reference
+from nascli.config import Config
 
 WORDS: Mapping[Any, str] = {
     bool: "true | false",
@@ -78,7 +79,14 @@ def _words(annotation: Any) -> str:
         return f"list of {count}{_words(args[0])}"
     if origin is dict:
         return f"mapping of {_words(args[0])} to {_words(args[1])}"
-    return WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
+    return WORDS.get(annotation) or _named(annotation)
+
+
+def _named(annotation: Any) -> str:
+    """Nested settings by their keys, other types by their name."""
+    if isinstance(annotation, type) and issubclass(annotation, Config):
+        return f"{{{', '.join(annotation.model_fields)}}}"
+    return str(getattr(annotation, "__name__", annotation))
 
 
 def _range(metadata: Iterable[Any]) -> str:

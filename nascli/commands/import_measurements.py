@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "nascli import-measurements blocks/measurements.csv --metric latency_ms --device pixel3 -o lut.h5",
     "nascli import-measurements watts.json --search-space fbnet_s --metric energy_mj --lut lut.h5 -o both.h5",
-    "nascli import-measurements HW-NAS-Bench-v1_0.pickle --format hw-nas-bench --search-space fbnet_l "
+    "nascli import-measurements hw-nas-bench.json --format hw-nas-bench --search-space fbnet_l "
     "--set search_space.strides=imagenet --set 'search_space.input_shape=[3, 224, 224]' "
     "--set search_space.classes=1000 --metric latency_ms --device pixel3 -o lut.h5",
 )

@@ -20,6 +20,7 @@ EXAMPLES = (
     "nascli list",
     "nascli list search-space",
     "nascli list search-space --costs",
+    "nascli list block",
     "nascli list stages --json",
 )
 
@@ -38,7 +39,7 @@ def list_components(
     With --costs, search spaces are built at their default options, which takes up to a minute.
     """
     out.mode = "json" if json else "human"
-    kinds = ("stages", *KINDS)
+    kinds = ("stages", *KINDS, "block")
     wanted = kind.replace("-", "_") if kind else None
     if wanted and wanted not in kinds:
         raise UsageError(f"no kind of component is called '{kind}'{closest(wanted, kinds)}", hint="nascli list")
@@ -79,14 +80,16 @@ def _points(kind: str) -> Iterator[EntryPoint]:
 
 def _row(point: EntryPoint) -> list[object]:
     found = definition(point)
-    return [point.name, found.description, f"{owner(point)} ({_short(found, point)})"]
+    options = f" Options: {', '.join(found.options)}." if found.options else ""
+    return [point.name, found.description + options, f"{owner(point)} ({_short(found, point)})"]
 
 
 def _facts(kind: str, point: EntryPoint) -> dict[str, Any]:
     found = definition(point)
     names = {"kind": kind, "name": point.name, "package": owner(point), "class": point.value}
     file = None if found.file is None else str(found.file)
-    return {**names, "description": found.description, "file": file, "line": found.line}
+    options = {"options": list(found.options)} if kind == "block" else {}
+    return {**names, "description": found.description, **options, "file": file, "line": found.line}
 
 
 def _short(found: Definition, point: EntryPoint) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import EntryPoint
@@ -15,11 +15,15 @@ from nascli.commands.fields import first_line
 
 @dataclass(frozen=True)
 class Definition:
-    """A class or a function in its file; `description` is its docstring's first line, or why there is none."""
+    """A class or a function in its file; `description` is its docstring's first line, or why there is none.
+
+    `options`: what a function takes by name alone, as written: "kernel", "se=False".
+    """
 
     description: str
     file: Path | None = None
     line: int | None = None
+    options: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -43,7 +47,14 @@ def definition(point: EntryPoint) -> Definition:
     nodes = [node for node in tree.body if isinstance(node, kinds) and node.name == point.attr]
     if not nodes:
         return Definition("", file)
-    return Definition(first_line(ast.get_docstring(nodes[-1])), file, nodes[-1].lineno)
+    found = nodes[-1]
+    return Definition(first_line(ast.get_docstring(found)), file, found.lineno, tuple(_options(found)))
+
+
+def _options(found: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    if not isinstance(found, ast.ClassDef):
+        for option, default in zip(found.args.kwonlyargs, found.args.kw_defaults, strict=True):
+            yield option.arg if default is None else f"{option.arg}={ast.unparse(default)}"
 
 
 def _find(module: str) -> ModuleSpec | None:

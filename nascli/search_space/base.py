@@ -156,4 +156,9 @@ def _installed(first: tuple[str, SpaceRecord], *others: Any) -> Reference:
             why="files of others never make nascli import code; only what you name is imported",
             hint=f"name it: --search-space {'./' if record.source else ''}{record.use}",
         )
+    return reference_of(record)
+
+
+def reference_of(record: SpaceRecord) -> Reference:
+    """The installed search space that an artifact remembers."""
     return resolve("search_space", {"use": record.use, **record.options})

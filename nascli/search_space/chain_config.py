@@ -79,7 +79,7 @@ class DeclaredChain(ChainSpace):
             description="fixed blocks after the search; global_average and classifier follow unless named",
         )
         candidates: tuple[BlockConfig, ...] = Field(
-            min_length=1, description="candidate blocks: {op: mobile, kernel: 3, expansion: 6}"
+            min_length=1, description="candidate blocks: {op: mobile, kernel: 3, expansion: 6}; nascli list block"
         )
         _origin: Origin = PrivateAttr(Origin())
 

@@ -85,6 +85,8 @@ def _search(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) 
     )
     feasible = _feasible(space, told, inputs)
     told.search_strategy.build().check(feasible)
+    if hasattr(told, "executor"):
+        told.executor.build().check()
     return _told(feasible, told)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +22,7 @@ from nascli.run import Run
 from nascli.search_strategy.base import Need, Score
 from nascli.space import Archs, Forward, Space, compact
 from nascli.training_agent.base import Evaluator
+from nascli.training_agent.executor import Scored, ThisProcess, Workers, shared_out
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,10 +51,11 @@ class Budget(Protocol):
 
 
 class Problem:
-    """Implements `SearchProblem` on an evaluator.
+    """Implements `SearchProblem` on an evaluator, by default in this process.
 
-    A resumed run starts again from its beginning; what the interrupted one had scored is taken from its history, and
-    a strategy that trains something goes on from what it kept.
+    Scores are kept in the order in which they were asked for, in whatever order they come. A resumed run starts again
+    from its beginning; what the interrupted one had scored is taken from its history, and a strategy that trains
+    something goes on from what it kept.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Problem:
         evaluator: Evaluator,
         run: Run,
         budget: Budget,
+        workers: Workers | None = None,
     ) -> None:
         self.space: Space = costs.space
         self.costs, self.feasible = costs, feasible
@@ -71,11 +75,13 @@ class Problem:
         self.bar: Bar | None = None
         self.data: DataRecord | None = None
         self._record, self._evaluator, self._run, self._budget = record, evaluator, run, budget
+        self._workers = workers or ThisProcess(evaluator)
         metrics = [*(c.metric for c in feasible.constraints), "macs", *sorted(costs.metrics)]
         self._tie = next((name for name in metrics if name in costs.metrics), None)
         self._scores: dict[bytes, Score] = {}
         self._calls, self._started = 0, time.monotonic()
-        self._replay = self._restore()
+        self._arrived = self._restore()  # all of `_scores`, and what may yet be asked for
+        self._restored = len(self._arrived)
 
     @property
     def remaining(self) -> int:
@@ -87,7 +93,7 @@ class Problem:
         """Whether the time is up; something is scored whatever the time, and what an interrupted run knew is free."""
         minutes, known = self._budget.time_budget, len(self._scores)
         late = minutes is not None and time.monotonic() - self._started >= 60 * minutes
-        return late and known > 0 and known >= len(self._replay)
+        return late and known > 0 and known >= self._restored
 
     @property
     def evaluated(self) -> int:
@@ -110,13 +116,26 @@ class Problem:
         keys = [arch.tobytes() for arch in canonical]
         new = {key: arch for key, arch in zip(keys, canonical, strict=True) if key not in self._scores}
         affordable = np.array(list(new.values())[: max(0, self.remaining)])
-        for rows in self._evaluator.groups(affordable) if len(affordable) else ():
-            if self._is_late:
-                raise BudgetSpent
-            self._evaluate(affordable[rows])
-        if len(affordable) < len(new):
+        groups = self._groups(affordable) if len(affordable) else []
+        try:
+            with closing(self._workers.scores([group for group in groups if not self._has(group)])) as coming:
+                for group in groups:
+                    if self._has(group) or not self._is_late:
+                        self._take(group, coming)
+        except Interrupted:
+            self._scores |= self._arrived
+            self._checkpoint()
+            raise
+        if any(key not in self._scores for key in keys):
             raise BudgetSpent
         return [self._scores[key] for key in keys]
+
+    def _groups(self, archs: Archs) -> list[Archs]:
+        """Canonical architectures (n, d) in groups that are scored in one call each."""
+        groups = self._evaluator.groups(archs)
+        if not self._evaluator.compares:
+            groups = shared_out(groups, self._workers.at_once) if self._workers.at_once > 1 else groups
+        return [archs[rows] for rows in groups]
 
     def known(self, arch: Archs) -> Score | None:
         """The score of a canonical architecture (d,), if it was scored and did not fail."""
@@ -139,26 +158,28 @@ class Problem:
             raise RunFailed(f"the search strategy proposed {wrong}, which breaks the constraint")
         return self.space.canonical(checked)
 
-    def _evaluate(self, archs: Archs) -> None:
-        keys = [arch.tobytes() for arch in archs]
-        known = [self._replay[key] for key in keys if key in self._replay]
-        scores = known if len(known) == len(keys) else self._scores_of(archs)
-        self._scores |= dict(zip(keys, scores, strict=True))
+    def _has(self, archs: Archs) -> bool:
+        """Whether the scores of all of them are here."""
+        return all(arch.tobytes() in self._arrived for arch in archs)
+
+    def _take(self, archs: Archs, coming: Scored) -> None:
+        """Keep the scores of a group, having waited for them."""
+        while not self._has(archs):
+            self._receive(*next(coming))
+        self._scores |= {key: self._arrived[key] for key in map(np.ndarray.tobytes, archs)}
         if self.bar is not None:
             best = max((s.accuracy for s in self._scores.values() if s.error is None), default=float("nan"))
-            self.bar.advance(f"best {best:.4f}", by=len(keys))
-        if not known:
-            self._run.log(event="score", evaluated=len(self._scores), architecture=compact(archs[-1]))
-            if self._run.checkpoint_due(self._budget.checkpoint_minutes):
-                self._run.checkpoint(self.history())
+            self.bar.advance(f"best {best:.4f}", by=len(archs))
         self._run.stop_if_asked()
 
-    def _scores_of(self, archs: Archs) -> list[Score]:
-        try:
-            return self._evaluator.evaluate(archs)
-        except Interrupted:
-            self._run.checkpoint(self.history())
-            raise
+    def _receive(self, archs: Archs, scores: Sequence[Score]) -> None:
+        self._arrived |= {arch.tobytes(): score for arch, score in zip(archs, scores, strict=True)}
+        self._run.log(event="score", evaluated=len(self._arrived), architecture=compact(archs[-1]))
+        if self._run.checkpoint_due(self._budget.checkpoint_minutes):
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        self._run.checkpoint(self._history(self._arrived))
 
     def order(self, archs: Archs, scores: Sequence[Score]) -> npt.NDArray[np.int64]:
         """Positions from best to worst: accuracy, then loss, then cost, then lexicographic; failed ones last.
@@ -177,7 +198,7 @@ class Problem:
         Raises:
             RunFailed: none has a score.
         """
-        archs, scores = self._scored()
+        archs, scores = self._listed(self._scores)
         if all(score.error is not None for score in scores):
             reason = scores[0].error if scores else "nothing was scored"
             raise RunFailed("no architecture could be scored", why=str(reason))
@@ -186,7 +207,10 @@ class Problem:
 
     def history(self, front: Archs | None = None) -> History:
         """Everything scored so far, in order; the rows of a front (n, d), if there is one, are in its summary."""
-        archs, scores = self._scored()
+        return self._history(self._scores, front)
+
+    def _history(self, found: Mapping[bytes, Score], front: Archs | None = None) -> History:
+        archs, scores = self._listed(found)
         trials = Trials(
             archs,
             np.array([s.accuracy for s in scores], dtype=np.float64),
@@ -197,11 +221,11 @@ class Problem:
         )
         summary = {
             "evaluations": len(scores),
-            "images": self.images,
+            "images": sum(s.images for s in scores),
             "constraints": [str(c) for c in self.feasible.constraints],
         }
         if front is not None and len(front):
-            places = {arch.tobytes(): row for row, arch in enumerate(archs)}
+            places = {key: row for row, key in enumerate(found)}
             keys = [arch.tobytes() for arch in self.space.canonical(front)]
             summary["front"] = [places[key] for key in keys if key in places]
         return History(trials, space=self._record, data=self.data, summary=summary)
@@ -237,15 +261,15 @@ class Problem:
         if step % LOG_EVERY == 0 or step == steps:
             self._run.log(event="train", step=step, steps=steps, metric=metric)
         if self._run.checkpoint_due(self._budget.checkpoint_minutes):
-            if self._scores:
-                self._run.checkpoint(self.history())
+            if self._arrived:
+                self._checkpoint()
             progress = Progress(step, {"calls": self._calls, "strategy": state()})
             self._run.checkpoint(Checkpoint(progress, summary={"step": step, "steps": steps}))
         self._run.stop_if_asked()
 
-    def _scored(self) -> tuple[Archs, list[Score]]:
-        flat = np.frombuffer(b"".join(self._scores), dtype=np.int64)
-        return flat.reshape(len(self._scores), len(self.space.decisions)), list(self._scores.values())
+    def _listed(self, found: Mapping[bytes, Score]) -> tuple[Archs, list[Score]]:
+        flat = np.frombuffer(b"".join(found), dtype=np.int64)
+        return flat.reshape(len(found), len(self.space.decisions)), list(found.values())
 
     def _restore(self) -> dict[bytes, Score]:
         trials = self._run.restore(History)

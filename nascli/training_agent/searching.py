@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +30,8 @@ from nascli.search_space.base import SearchSpace
 from nascli.search_strategy.base import Score, SearchStrategy
 from nascli.space import Archs
 from nascli.training_agent.base import Evaluator, EvaluatorInputs, NoEvaluator
+from nascli.training_agent.executor import Executor, Local
+from nascli.training_agent.job import Job
 from nascli.training_agent.problem import Problem
 from nascli.training_agent.sharding import Sharded, done, serve
 
@@ -49,6 +52,9 @@ class Search:
     learned: StrategyState | None = None
     time_budget: float | None = None
     """Minutes; None: as many as it takes."""
+    executor: Executor = field(default_factory=Local)
+    parts: Mapping[str, Reference] = field(default_factory=dict)
+    """What an executor of other processes resolves again there: "search_space", "dataflow", "training_agent"."""
 
 
 def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | None, told: Search) -> Architecture:
@@ -62,11 +68,26 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
     """
     check_parts(told.strategy, told.evaluator, inputs.supernet, told.learned)
     strategy: SearchStrategy = told.strategy.build()
-    evaluator = _evaluator(told, inputs.supernet)
+    told.executor.check()
+    if inputs.setup.run.ranks.world_size > 1 and not isinstance(told.executor, Local):
+        hint = "one process: --devices 1, without torchrun or srun; the executor has workers of its own"
+        raise UsageError(
+            "candidates are shared out by an executor, or by the processes of a run, not by both", hint=hint
+        )
     costs = costs_of(inputs.space, lut)
     feasible = FeasibleSet(costs, told.constraints, margin=told.margin)
     feasible.require()
     strategy.check(feasible)
+    with told.executor.session():
+        given = replace(inputs, engines=told.executor.engines(inputs.engines))
+        return _run(strategy, given, record, feasible, told)
+
+
+def _run(
+    strategy: SearchStrategy, inputs: EvaluatorInputs, record: SpaceRecord, feasible: FeasibleSet, told: Search
+) -> Architecture:
+    """Weights and data, then the strategy, then what it leaves."""
+    evaluator = _evaluator(told, inputs.supernet)
     data, run = _data(inputs, evaluator), inputs.setup.run
     if told.learned is not None:
         if data is not None:
@@ -80,25 +101,33 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
     if ranks.world_size > 1:
         evaluator = Sharded(evaluator, ranks)
     run.facts |= {"data": data.fingerprint if data else None, **facts}
-    problem = Problem(record, costs, feasible, evaluator, run, told)
-    problem.data, problem.offers = data, evaluator.offered(inputs.supernet)
-    with run.progress("searching", min(told.max_evaluations, feasible.count.upper)) as problem.bar:
-        try:
-            winner, score, found, front = _search(strategy, problem, run)
-        except Interrupted as error:
-            _keep_best(problem, record, told, run, error)
-            raise
+    job = partial(Job.of, {"evaluator": told.evaluator, **told.parts}, inputs, facts)
+    with told.executor.workers(evaluator, job, run) as workers:
+        problem = Problem(record, feasible.model, feasible, evaluator, run, told, workers)
+        problem.data, problem.offers = data, evaluator.offered(inputs.supernet)
+        with run.progress("searching", min(told.max_evaluations, feasible.count.upper)) as problem.bar:
+            try:
+                winner, score, found, front = _search(strategy, problem, run)
+            except Interrupted as error:
+                _keep_best(problem, record, told, run, error)
+                raise
     run.save("history", problem.history(front))
     _best_so_far(run).unlink(missing_ok=True)
-    learned = strategy.learned()
-    if learned is not None:
-        state, facts_of_it = LearnedState(told.strategy.name, learned.state), {"strategy": told.strategy.name}
-        run.save("generator", StrategyState(state, space=record, data=data, summary=facts_of_it | dict(learned.facts)))
-    summary = _summary(costs, feasible, told.constraints, winner, score) | facts | dict(found)
+    _save_learned(strategy, record, data, told, run)
+    summary = _summary(feasible.model, feasible, told.constraints, winner, score) | facts | dict(found)
     spent = {"evaluations": problem.evaluated, "images": problem.images}
     result = _architecture(problem, record, winner, summary | spent)
     done(result, ranks)
     return result
+
+
+def _save_learned(
+    strategy: SearchStrategy, record: SpaceRecord, data: DataRecord | None, told: Search, run: Run
+) -> None:
+    learned = strategy.learned()
+    if learned is not None:
+        state, facts = LearnedState(told.strategy.name, learned.state), {"strategy": told.strategy.name}
+        run.save("generator", StrategyState(state, space=record, data=data, summary=facts | dict(learned.facts)))
 
 
 def _architecture(problem: Problem, record: SpaceRecord, arch: Archs, summary: Mapping[str, Any]) -> Architecture:

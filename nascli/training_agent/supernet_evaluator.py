@@ -105,7 +105,7 @@ class SupernetEvaluator(Evaluator):
 
     def groups(self, archs: Archs) -> list[list[int]]:
         """Trees of common beginnings where they save enough work, otherwise one by one; all together in a race."""
-        return [list(range(len(archs)))] if self.config.racing.risk else self._scorer.groups(archs)
+        return [list(range(len(archs)))] if self.compares else self._scorer.groups(archs)
 
     def arch_parameters(self) -> Mapping[str, Tensor]:
         """Those of the checkpoint that are named like a decision."""
@@ -118,7 +118,7 @@ class SupernetEvaluator(Evaluator):
 
     def evaluate(self, archs: Archs) -> list[Score]:
         """One pass over the calibration images and one over the validation images."""
-        return self._raced(archs) if self.config.racing.risk else self._scored(archs)
+        return self._raced(archs) if self.compares else self._scored(archs)
 
     def _raced(self, archs: Archs) -> list[Score]:
         """The log says what was spent, of what there was."""

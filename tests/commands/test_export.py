@@ -25,6 +25,7 @@ ALONE = """
 import json, runpy, sys
 sys.modules["nascli"] = None  # importing it is an error
 import torch
+torch.set_num_threads(1)  # as the tests: more threads add in another order
 facts = {}
 for name in sys.argv[1:]:
     file = runpy.run_path(f"{name}/network.py")

@@ -39,7 +39,7 @@ def test_a_kind_gives_names_descriptions_and_places(nascli: Command) -> None:
 
 def test_without_a_kind_everything_is_listed(nascli: Command) -> None:
     names = {entry["kind"] for entry in json.loads(nascli("list", "--json").stdout)["components"]}
-    assert names == {"stages", *KINDS}
+    assert names == {"stages", *KINDS, "block"}
 
 
 def test_stages_stand_in_the_order_of_the_pipeline(nascli: Command) -> None:
@@ -205,3 +205,18 @@ def test_a_plugin_that_fails_does_not_end_the_list(tmp_path: Path, monkeypatch: 
     code = "from nascli.search_space.tiny import Tiny\nclass Broken(Tiny):\n    def supernet(self): return 1 / 0\n"
     monkeypatch.syspath_prepend(install(tmp_path / "site", "broken-space", text, {"broken_space.py": code}))
     assert measured("broken") == {"costs": None, "error": "ZeroDivisionError: division by zero"}
+
+
+def test_blocks_are_listed_with_their_options(nascli: Command) -> None:
+    found = listed(nascli, "block")
+    assert found["mobile"]["options"][:4] == ["kernel", "expansion", "activation='relu6'", "se=False"]
+    assert found["skip"]["options"] == []
+    shown = nascli("list", "block", COLUMNS="250").stdout
+    assert "Convolution, BatchNorm, activation. Options: kernel, activation='relu6'." in shown
+
+
+def test_all_built_in_blocks_are_listed() -> None:
+    from nascli.search_space.blocks.build import BUILDERS
+
+    points = {name: point.load() for name, (point,) in installed("block").items() if point.value.startswith("nascli.")}
+    assert points == BUILDERS

@@ -118,8 +118,11 @@ def make() -> dict[str, Artifact[Any]]:
         **{"random-seed0": arch.header.as_input()},
     )
 
-    deployed = {"architecture": list(ARCHS[1]), "files": {"network.py": "0" * 64}, "classes": ["a", "b", "c"]}
-    deployed |= {"input": {"shape": [1, 8, 8]}, "torch": {"form": "source", "files": ["network.py"], "batch": None}}
+    taken = {"name": "x", "dtype": "float32", "shape": [1, 8, 8], "mean": [0.5], "std": [0.25]}
+    given = {"name": "y", "dtype": "float32", "shape": [3]}
+    written = {"form": "source", "files": ["network.py", "weights.pth"], "batch": None}
+    deployed = {"architecture": list(ARCHS[1]), "input": taken, "output": given, "classes": ["a", "b", "c"]}
+    deployed |= {"torch": written, "files": {"network.py": "0" * 64, "weights.pth": "1" * 64}}
     distances = {"torch": {"max_abs_difference": 0.0, "largest_output": 0.5, "tolerance": 1e-6}}
     export = complete(Export(Exported(deployed, distances), **both), {}, model=model.header.as_input())
 

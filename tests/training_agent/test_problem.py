@@ -30,6 +30,13 @@ def archs(*rows: list[int]) -> Archs:
     return np.array(rows, dtype=np.int64)
 
 
+def toy_of(kind: type[Formulaic], folder: Path) -> Toy:
+    """The problem of an evaluator of one's own."""
+    parts = toy(folder, TABLES)
+    parts.kind = kind
+    return parts
+
+
 def test_scores_come_in_the_order_of_the_architectures(tmp_path: Path) -> None:
     problem = toy(tmp_path, TABLES).problem()
     assert [s.accuracy for s in problem.score(archs([2, 2], [0, 0], [2, 2], [1, 1]))] == [1.0, 1 / 14, 1.0, 5 / 14]
@@ -229,10 +236,7 @@ def test_evaluators_get_at_most_their_chunk(tmp_path: Path) -> None:
             sizes.append(len(archs))
             return [Score(0.5, 0.5, 1)] * len(archs)
 
-    parts = toy(tmp_path, TABLES)
-    problem = parts.problem()
-    problem._evaluator = Chunked()
-    problem.score(archs([0, 0], [0, 1], [0, 2], [0, 1], [0, 3], [1, 0]))
+    toy_of(Chunked, tmp_path).problem().score(archs([0, 0], [0, 1], [0, 2], [0, 1], [0, 3], [1, 0]))
     assert sizes == [2, 2, 1]
 
 
@@ -326,10 +330,10 @@ class Backwards(Formulaic):
 
 
 def grouped(folder: Path, *, resume: bool = False, fatal: tuple[int, ...] = ()) -> tuple[Problem, Backwards]:
-    parts = toy(folder, TABLES)
-    problem, made = parts.problem(resume=resume), Backwards()
-    made.formula, made.seen, made.fatal = parts.formula, [], fatal
-    problem._evaluator = made
+    parts = toy_of(Backwards, folder)
+    problem, made = parts.problem(resume=resume), parts.evaluator
+    assert isinstance(made, Backwards)
+    made.fatal = fatal
     return problem, made
 
 

@@ -1,16 +1,17 @@
 """Operator tables of HW-NAS-Bench (Li et al., ICLR 2021, arXiv:2103.10584) for the space of FBNet.
 
-Its nine candidates are those of `fbnet_s` and `fbnet_l`, in their order. The file is its pickle, or JSON of what
+Its nine candidates are those of `fbnet_s` and `fbnet_l`, in their order. The file is JSON of what
 `get_op_lookup_tables()` gives: {"pixel3_latency": {"ConvBlock_H112_…": 1.5, …}, …}. Latency is in ms, energy in mJ.
+A pickle is not read: it may run code.
 """
 
 from __future__ import annotations
 
 import json
-import pickle
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from nascli.config import closest
 from nascli.cost.blocks import Blocks
@@ -21,15 +22,10 @@ from nascli.errors import ArtifactError, UsageError
 SPACE = "fbnet"
 UNITS = {"latency": "ms", "energy": "mJ"}
 
-ALLOWED = {
-    ("numpy", "dtype"),
-    ("numpy", "ndarray"),
-    ("numpy._core.multiarray", "scalar"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("collections", "OrderedDict"),
-    ("_codecs", "encode"),
-}
-"""All that a pickle of numbers needs; whatever else it names is refused, so that reading runs no code of the file."""
+CONVERT = (
+    """if you trust it: python -c 'import json, pickle, sys; """
+    """json.dump(pickle.load(open(sys.argv[1], "rb"))["fbnet"], sys.stdout, default=float)' {path} > tables.json"""
+)
 
 
 def read(path: Path, blocks: Blocks, wanted: Wanted) -> list[Row]:
@@ -43,7 +39,7 @@ def read(path: Path, blocks: Blocks, wanted: Wanted) -> list[Row]:
     table = _table(_loaded(path), name, path)
     unit = wanted.unit or UNITS[quantity]
     pairs = ((block, key(found)) for block in blocks.blocks if (found := operator(block)))
-    return [Row(f"'{k}'", _plain(table[k]), unit, block.id) for block, k in pairs if k in table]
+    return [Row(f"'{k}'", table[k], unit, block.id) for block, k in pairs if k in table]
 
 
 def _name(wanted: Wanted) -> tuple[str, str]:
@@ -77,7 +73,7 @@ def _table(found: Any, name: str, path: Path) -> Mapping[str, Any]:
     tables = found.get(SPACE, found) if isinstance(found, Mapping) else {}
     known = {str(key): table for key, table in tables.items() if isinstance(table, Mapping)}
     if not known:
-        hint = 'a pickle of HW-NAS-Bench, or JSON: {"pixel3_latency": {"ConvBlock_…": 1.5}}'
+        hint = 'JSON of HW-NAS-Bench: {"pixel3_latency": {"ConvBlock_…": 1.5}}'
         raise ArtifactError(f"{path} holds no operator tables", hint=hint)
     if name not in known:
         raise UsageError(
@@ -87,41 +83,10 @@ def _table(found: Any, name: str, path: Path) -> Mapping[str, Any]:
 
 
 def _loaded(path: Path) -> Any:
+    if path.suffix in (".pickle", ".pkl"):
+        hint = CONVERT.format(path=shlex.quote(str(path)))
+        raise ArtifactError(f"{path} is a pickle, which may run code", hint=hint)
     try:
-        if path.suffix in (".pickle", ".pkl"):
-            with path.open("rb") as stream:
-                return _Numbers(stream).load()
         return json.loads(file_text(path))
-    except OSError as error:
-        raise ArtifactError(f"cannot read {path}", why=error.strerror or str(error)) from None
-    except (
-        ValueError,
-        RecursionError,
-        pickle.UnpicklingError,
-        EOFError,
-        TypeError,
-        AttributeError,
-        IndexError,
-    ) as error:
-        raise ArtifactError(f"{path} cannot be read", why=f"{type(error).__name__}: {error}"[:200]) from None
-
-
-class _Numbers(pickle.Unpickler):
-    """Reads plain values and numbers of numpy, and nothing else."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        super().__init__(stream, encoding="latin1")
-
-    def find_class(self, module: str, name: str) -> Any:
-        current = module.replace("numpy.core.", "numpy._core.")
-        if (current, name) not in ALLOWED:
-            raise pickle.UnpicklingError(f"it names {module}.{name}; only numbers are read")
-        try:
-            return super().find_class(current, name)
-        except ImportError:  # of numpy 1
-            return super().find_class(current.replace("numpy._core.", "numpy.core."), name)
-
-
-def _plain(value: Any) -> object:
-    """A number of numpy as one of Python."""
-    return value.item() if hasattr(value, "item") and getattr(value, "size", 0) == 1 else value
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path} is no JSON", why=f"{type(error).__name__}: {error}"[:200]) from None
