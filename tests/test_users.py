@@ -24,6 +24,12 @@ train_supernet: {{epochs: 1, panel: 0, training_strategy: './mine.py:Mine'}}
 """
 
 
+@pytest.fixture(autouse=True)
+def _no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other tests named, such as modules of `tests`, is nobody's here."""
+    monkeypatch.setattr("nascli.users._packages", set())
+
+
 def raised(call: Any) -> Exception:
     with pytest.raises((KeyError, TypeError, RuntimeError, ValueError)) as caught:
         call()

@@ -44,7 +44,7 @@ from nascli.training_agent.supernet_evaluator import SupernetEvaluator
 from nascli.training_agent.table_evaluator import TableEvaluator
 from nascli.training_agent.train_evaluator import TrainEvaluator
 from nascli.training_strategy.uniform import Uniform
-from tests.dataflow.helpers import write_data_set
+from tests.dataflow.helpers import write_data_set, write_pictures
 
 CHAIN = {"search": [{"out": 8, "repeat": 2, "stride": 2}], "candidates": [{"op": "skip"}, {"op": "conv", "kernel": 3}]}
 SMALL: dict[str, dict[str, Any]] = {
@@ -218,7 +218,7 @@ class TestBlocks(BlockContract):
 class TestDataflows(DataflowContract):
     """Those of CIFAR: tests/dataflow/test_cifar.py."""
 
-    @pytest.fixture(autouse=True, params=["digits", "synthetic", "image_folder", "generated_faces"])
+    @pytest.fixture(autouse=True, params=["digits", "synthetic", "image_folder", "faces", "generated_faces"])
     def named(self, request: pytest.FixtureRequest, tmp_path: Path) -> None:
         self.options = {"use": request.param, "batch_size": 4, "valid_share": 0.3}
         if request.param == "synthetic":
@@ -228,6 +228,12 @@ class TestDataflows(DataflowContract):
             self.same_classes = False
         if request.param == "image_folder":
             self.options |= {"path": str(write_data_set(tmp_path / "data"))}
+        if request.param == "faces":
+            people = {"train": "ab", "val": "cd", "test": "ef"}
+            for part, names in people.items():
+                write_pictures(tmp_path / "people" / part, dict.fromkeys(names, 8))
+            self.options |= {"path": str(tmp_path / "people"), "per_identity": 2}
+            self.same_classes = False
 
     def make(self) -> Any:
         return resolve("dataflow", self.options).build()
