@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import nox
 
@@ -14,6 +16,7 @@ nox.options.sessions = ["check", "tests", "examples", "package"]
 nox.options.error_on_missing_interpreters = True
 
 ROOT = Path(__file__).parent
+RUNNERS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "hatchling")
 LIGHT = ("typer", "pydantic", "rich", "numpy", "PyYAML")
 
 
@@ -151,6 +154,30 @@ def scaffolds(session: nox.Session) -> None:
 def bench_training(session: nox.Session) -> None:
     """By hand: speed and memory of supernet training, as one table."""
     python(session, "-m", "tests.benchmarks.training", *session.posargs)
+
+
+@nox.session(venv_backend="venv", reuse_venv=True)
+def tests_min(session: nox.Session) -> None:
+    """By hand: tests with the lowest versions that pyproject.toml allows, in an environment of their own of some GB.
+
+    All of them, or those named: nox -s tests_min -- tests/artifacts tests/export.
+    """
+    project = nox.project.load_toml("pyproject.toml")["project"]
+    extras = [name for name in project["optional-dependencies"] if name != "dev"]
+    constraints = Path(session.create_tmp()) / "lowest.txt"
+    constraints.write_text("\n".join(lowest(project)) + "\n")
+    session.install("-c", str(constraints), "-e", f".[{','.join(extras)}]", *RUNNERS)
+    session.run("python", "-m", "pip", "check")
+    session.run(
+        "python", "-m", "pytest", "-n", "2", "--dist", "loadscope", *session.posargs, env={"OMP_NUM_THREADS": "1"}
+    )
+
+
+def lowest(project: Mapping[str, Any]) -> list[str]:
+    """Each dependency of a project but those of its developers, pinned to its lower bound."""
+    groups = [items for name, items in project["optional-dependencies"].items() if name != "dev"]
+    every = [*project["dependencies"], *(item for items in groups for item in items)]
+    return [item.replace(">=", "==") for item in every]
 
 
 @nox.session

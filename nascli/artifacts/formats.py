@@ -112,7 +112,8 @@ def _read_array(stream: IO[bytes], path: Path) -> Array:
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(stream)
-    if dtype.hasobject or int(np.prod(shape, dtype=object)) * dtype.itemsize > MAX_HEADER_BYTES:
+    declared = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if dtype.hasobject or min(shape, default=0) < 0 or declared > MAX_HEADER_BYTES:
         raise ArtifactError(f"{path}: holds objects, or declares {shape} of {dtype}: not an architecture")
     stream.seek(start)
     array: Array = np.load(stream, allow_pickle=False)
