@@ -94,8 +94,6 @@ def test_one_bound_may_stand_alone() -> None:
 
 
 def test_options_that_a_component_takes_without_declaring_them_are_settings_too() -> None:
-    chain = (
-        "{use: chain, first: [{op: conv, out: 8, kernel: 5}], search: [{out: 8, repeat: 1}], candidates: [{op: skip}]}"
-    )
-    told = settings(supernet(f"search_space={chain}"), everything=False)
+    layers = "first: [{op: conv, out: 8, kernel: 5}], search: [{out: 8, repeat: 1}], candidates: [{op: skip}]"
+    told = settings(supernet(f"search_space={{use: chain, {layers}}}"), everything=False)
     assert told["search_space"]["first"][0]["kernel"] == 5
