@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from math import isfinite
 from typing import Protocol
 
 from nascli.component import Component
+from nascli.errors import RunFailed
 from nascli.run import Run
 from nascli.search_strategy.base import Score
-from nascli.space import Archs
+from nascli.space import Archs, compact
 from nascli.training_agent.base import Evaluator
 from nascli.training_agent.job import Job
 from nascli.training_agent.settings import Engines
@@ -34,6 +36,22 @@ class Workers(Protocol):
             RunFailed: nothing can be scored any more.
         """
         ...
+
+
+def fitting(archs: Archs, scores: Sequence[Score], evaluator: str) -> Sequence[Score]:
+    """The scores of a group (n, d), if they are what an evaluator may give.
+
+    Raises:
+        RunFailed: there are more or fewer than architectures, or one is no number without saying why.
+    """
+    rule = "an evaluator gives each architecture finite numbers, or NaN and an error"
+    if len(scores) != len(archs):
+        raise RunFailed(f"the evaluator {evaluator} gave {len(scores)} scores for {len(archs)} architectures", why=rule)
+    for arch, score in zip(archs, scores, strict=True):
+        if score.error is None and not (isfinite(score.accuracy) and isfinite(score.loss)):
+            what = f"the evaluator {evaluator} scored {compact(arch)} with {score.accuracy}, loss {score.loss}"
+            raise RunFailed(what, why=rule)
+    return scores
 
 
 class Executor(Component):

@@ -22,7 +22,7 @@ from nascli.run import Run
 from nascli.search_strategy.base import Need, Score
 from nascli.space import Archs, Forward, Space, compact
 from nascli.training_agent.base import Evaluator
-from nascli.training_agent.executor import Scored, ThisProcess, Workers, shared_out
+from nascli.training_agent.executor import Scored, ThisProcess, Workers, fitting, shared_out
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -173,6 +173,7 @@ class Problem:
         self._run.stop_if_asked()
 
     def _receive(self, archs: Archs, scores: Sequence[Score]) -> None:
+        scores = fitting(archs, scores, type(self._evaluator).__name__)
         self._arrived |= {arch.tobytes(): score for arch, score in zip(archs, scores, strict=True)}
         self._run.log(event="score", evaluated=len(self._arrived), architecture=compact(archs[-1]))
         if self._run.checkpoint_due(self._budget.checkpoint_minutes):

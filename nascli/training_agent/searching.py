@@ -174,6 +174,8 @@ def _search(strategy: SearchStrategy, problem: Problem, run: Run) -> Found:
         return *problem.best(), {}, np.empty((0, len(problem.space.decisions)), dtype=np.int64)
     if not len(outcome.archs):
         raise RunFailed("the search strategy found nothing")
+    if problem.evaluated:
+        problem.best()  # what a strategy makes of failed scores alone is no result
     winner = problem.checked(outcome.archs[:1])[0]
     run.log(event="found", facts=dict(outcome.facts))
     return winner, problem.known(winner), outcome.facts, outcome.archs[: outcome.front]

@@ -3,8 +3,9 @@
     nox -s reliability -- disk [--full 5] [--readonly 4] [--failing 4] [--only STAGE] [--seed 0] [--log FILE]
 
 Results go to a file system in memory that is mounted for each try: as root, or behind `unshare -rm`. `--full`: of a
-random size up to a fifth more than all files take. `--readonly`: mounted read-only at a random moment. `--failing`:
-from a random flush or replacement on, all of them fail (EIO). The stage must end with 0, or with 5 and the cause, the
+random size up to a third more than all files take. From a random flush or replacement on, `--readonly`: nothing can be
+opened for writing, made, replaced or removed (EROFS; Linux mounts nothing read-only while a lock is held open in it);
+`--failing`: all flushes and replacements fail (EIO). The stage must end with 0, or with 5 and the cause, the
 old result whole; with the disk mended and --resume it must end as an undisturbed one. Exits 1 otherwise.
 """
 
@@ -39,10 +40,9 @@ def disk(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def remount(folder: Path, option: str) -> bool:
-    """Change the file system; a file that is being written forbids to make it read-only."""
-    command = ["mount", "-o", f"remount,{option}", str(folder)]
-    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
+def resize(folder: Path, size: int) -> None:
+    """Give the file system another size, bytes."""
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True)
 
 
 class Disturbance:
@@ -56,26 +56,19 @@ class Disturbance:
     def full(self, folder: Path) -> tuple[int, str]:
         """Run with room for some of its files beside the old result."""
         held = sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
-        remount(folder, f"size={held + self.rng.randrange(4096, int(1.3 * self.reference.size) + 8192)}")
+        resize(folder, held + self.rng.randrange(4096, int(1.3 * self.reference.size) + 8192))
         return self._run(folder)
 
     def readonly(self, folder: Path) -> tuple[int, str]:
-        """Run until a random moment; from then on nothing can be written."""
-        process = self.reference.start(folder, *self.reference.again)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(self.rng.uniform(self.reference.first, self.reference.took))
-        while process.poll() is None and not remount(folder, "ro"):
-            pass
-        return self._outcome(process)
+        """Run until a random call that writes; from then on nothing can be written."""
+        return self._run(folder, READONLY_AT=self.rng.randint(1, self.reference.calls))
 
     def failing(self, folder: Path) -> tuple[int, str]:
         """Run until a call that fails."""
         return self._run(folder, FAIL_AT=self.rng.randint(1, self.reference.calls))
 
     def _run(self, folder: Path, **env: object) -> tuple[int, str]:
-        return self._outcome(self.reference.start(folder, *self.reference.again, **env))
-
-    def _outcome(self, process: subprocess.Popen[str]) -> tuple[int, str]:
+        process = self.reference.start(folder, *self.reference.again, **env)
         _, stderr = process.communicate()
         return process.returncode, stderr
 
@@ -87,7 +80,6 @@ class Disturbance:
             next(iter(sorted((folder / old.name).glob("*.npy")))).unlink()
         before = digests(folder)
         code, stderr = getattr(self, fault)(folder)
-        remount(folder, "rw")
         self.seen["tries"] += 1
         self.seen["hit"] += code != 0
         complaints = [] if code in (0, 5) and "Traceback" not in stderr else [f"exit code {code}: {stderr[-600:]}"]
@@ -96,7 +88,7 @@ class Disturbance:
         complaints += [f"half a file: {text}" for text in unwhole(folder)]
         kept = code == 0 or all(digests(folder).get(name) == digest for name, digest in before.items())
         self.seen["kept"] += kept
-        remount(folder, f"size={ENOUGH}")
+        resize(folder, ENOUGH)
         code, stderr = self._run(folder)
         equal = code == 0 and digests(folder) == self.reference.digests
         self.seen["equal"] += equal

@@ -29,6 +29,7 @@ from tests.campaigns import (
     fault_cases_measurements,
     fault_cases_output,
     fault_cases_processes,
+    fault_cases_runs,
 )
 from tests.campaigns.fault_kit import Case, Result, child, make_base, run_case
 
@@ -42,6 +43,7 @@ MODULES = (
     fault_cases_images,
     fault_cases_measurements,
     fault_cases_processes,
+    fault_cases_runs,
 )
 CASES: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)
 COLUMNS = ("", "fault", "tries", "expected", "found", "files kept", "message", "peak MiB")

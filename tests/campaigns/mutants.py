@@ -29,7 +29,12 @@ source_paths = ["nascli"]
 only_mutate = ["nascli/artifacts/*", "nascli/config.py", "nascli/cost/*"]
 also_copy = ["stages", "examples", "docs", "noxfile.py", "README.md"]
 pytest_add_cli_args_test_selection = ["tests/artifacts", "tests/cost", "tests/test_config.py", "tests/test_config_yaml.py"]
-pytest_add_cli_args = ["--deselect=tests/artifacts/test_golden.py", "-p", "no:xdist"]
+pytest_add_cli_args = [
+  "--deselect=tests/artifacts/test_golden.py",  # runs all formats for every mutant
+  "--deselect=tests/artifacts/test_loading_calls.py",  # reads the source
+  "--deselect=tests/cost/test_peak_memory.py",  # looks at the stack
+  "-p", "no:xdist",
+]
 process_isolation = "forkserver"
 use_git_change_detection = false
 """  # noqa: E501

@@ -66,10 +66,12 @@ WORKS = (
 )
 
 
-# Counts the calls that write for good, before and after each; at one of them the process is killed, or the call fails.
+# Counts the calls that write for good, before and after each; at one of them the process is killed, or it and all that
+# follow fail (EIO), or nothing can be opened for writing, made or removed any more (EROFS).
 SITE = """
-import atexit, errno, os, signal
-kill, fail, calls = int(os.environ.get("KILL_AT", "0")), int(os.environ.get("FAIL_AT", "0")), 0
+import atexit, errno, io, os, signal
+kill, fail, readonly = (int(os.environ.get(name, "0")) for name in ("KILL_AT", "FAIL_AT", "READONLY_AT"))
+calls = 0
 
 def passed():
     global calls
@@ -77,11 +79,27 @@ def passed():
     if calls == kill:
         os.kill(os.getpid(), signal.SIGKILL)
 
+def refuse():
+    if readonly and calls >= readonly:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+def refused(call):
+    def refusing(*args, **kwargs):
+        refuse()
+        return call(*args, **kwargs)
+    return refusing
+
+def opened(file, mode="r", *args, **kwargs):
+    if set(mode) & set("wax+"):
+        refuse()
+    return plain(file, mode, *args, **kwargs)
+
 def counted(call):
     def counting(*args, **kwargs):
         passed()
         if fail and calls >= fail:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
+        refuse()
         result = call(*args, **kwargs)
         passed()
         return result
@@ -89,6 +107,9 @@ def counted(call):
 
 for name in ("fsync", "replace"):
     setattr(os, name, counted(getattr(os, name)))
+for name in ("mkdir", "unlink", "rmdir"):
+    setattr(os, name, refused(getattr(os, name)))
+plain, io.open = io.open, opened
 if "CALLS" in os.environ:
     atexit.register(lambda: open(os.environ["CALLS"], "w").write(str(calls)))
 """

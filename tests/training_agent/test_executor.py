@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nascli.artifacts.history import History
-from nascli.errors import BudgetSpent, Interrupted
+from nascli.errors import BudgetSpent, Interrupted, RunFailed
 from nascli.search_strategy.base import Score
 from nascli.search_strategy.evolution import Evolution
 from nascli.space import Archs
-from nascli.training_agent.executor import Local, Scored, ThisProcess, shared_out
+from nascli.training_agent.executor import Local, Scored, ThisProcess, fitting, shared_out
 from nascli.training_agent.problem import Problem
 from tests.search_strategy.helpers import Budget, Formulaic, Toy, additive, toy
 
@@ -138,3 +138,22 @@ def test_the_local_executor_scores_a_group_when_it_is_asked_for(tmp_path: Path) 
         coming = workers.scores([FOUR[:2], FOUR[2:]])
         next(coming)
         assert len(parts.evaluator.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ([Score(0.5, 1.0, 8)], "gave 1 scores for 2"),
+        ([Score(0.5, 1.0, 8)] * 3, "gave 3 scores for 2"),
+        ([Score(0.5, 1.0, 8), Score(float("nan"), 1.0, 8)], "scored 1,0 with nan"),
+        ([Score(0.5, float("inf"), 8)] * 2, "scored 0,1 with 0.5, loss inf"),
+    ],
+)
+def test_scores_that_an_evaluator_may_not_give_fail_the_run(scores: list[Score], said: str) -> None:
+    with pytest.raises(RunFailed, match=f"the evaluator Mine {said}"):
+        fitting(np.array([[0, 1], [1, 0]]), scores, "Mine")
+
+
+def test_a_failed_score_is_one_that_an_evaluator_may_give() -> None:
+    failed = [Score(float("nan"), float("nan"), 0, "out of memory")]
+    assert fitting(np.array([[0, 1]]), failed, "Mine") == failed

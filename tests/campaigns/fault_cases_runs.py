@@ -1,0 +1,91 @@
+"""Devices that are not there, names that reach outside, proposals that are none, and runs that others cannot resume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.campaigns.fault_cases_processes import LONG, running
+from tests.campaigns.fault_kit import SEARCH, TRAIN, Case, Tried, child
+
+STRATEGY = """
+import numpy as np
+
+from nascli.search_strategy.base import Outcome, SearchStrategy
+
+
+class Mine(SearchStrategy):
+    requires = frozenset({"score"})
+
+    def search(self, problem, rng):
+        problem.score(np.array(PROPOSAL))
+        return Outcome(np.array([[0] * 6]))
+"""
+EVALUATOR = """
+from nascli.search_strategy.base import Score
+from nascli.training_agent.base import Evaluator
+
+
+class Mine(Evaluator):
+    def prepare(self, inputs):
+        return {}
+
+    def evaluate(self, archs):
+        scores = [Score(0.1 * sum(arch), 1.0, 8) for arch in archs.tolist()]
+        return FOUND
+"""
+NONE = "Score(float('nan'), float('nan'), 0, 'out of memory')"
+NAMES = ("../x", "/etc/x", "a/b", "class", "1abc", "ѕpace", "a.b", "", "x" * 200)
+
+
+def component(text: str, name: str, value: str) -> Callable[[Path], None]:
+    """Writes mine.py, in which `name` is `value`."""
+    return lambda folder: (folder / "mine.py").write_text(text.replace(name, value)) and None
+
+
+def resumed(*options: str) -> Callable[[Path], list[Tried]]:
+    """A training killed behind a checkpoint, gone on with under other options."""
+
+    def act(folder: Path) -> list[Tried]:
+        line = f"{LONG} new.pt --set train_supernet.checkpoint_steps=5"
+        with running(folder, line, '"checkpoint"'):
+            pass
+        return [child(folder, [*line.split(), "--resume", *options])]
+
+    return act
+
+
+PROPOSE = f"{SEARCH} --search-strategy ./mine.py:Mine"
+JUDGE = f"{SEARCH.replace(' --supernet supernet.pt', '')} --evaluator ./mine.py:Mine"
+
+CASES = [
+    Case("no such device", [f"{TRAIN} --accelerator cuda"], 2, ["there is: cpu"],
+         env={"CUDA_VISIBLE_DEVICES": ""}, slow=True),
+    Case("wrong devices", [f"{TRAIN} --accelerator abacus", f"{TRAIN} --devices 0", f"{TRAIN} --devices -1"], 2),
+    Case("scaffold: names that are none", [f"scaffold search-space -- '{name}'" for name in NAMES], 2),
+    Case("scaffold: a folder outside", [f"scaffold search-space mine --dir {to}" for to in ("../x", "/tmp")], 2),
+    *(
+        Case(f"a search strategy proposes {name}", [PROPOSE], 5, [what], component(STRATEGY, "PROPOSAL", value))
+        for name, value, what in (
+            ("an index too large", "[[9] * 6]", "not in the search space"),
+            ("a vector too short", "[[0]]", "not in the search space"),
+            ("fractions", "[[0.5] * 6]", "not in the search space"),
+        )
+    ),
+    Case(
+        "a candidate runs out of memory",
+        [JUDGE.replace("old.npy", "new.npy")],
+        0,
+        prepare=component(EVALUATOR, "FOUND", f"[{NONE} if i % 2 else s for i, s in enumerate(scores)]"),
+        makes=["new.npy", "new.history.h5"],
+    ),
+    Case("every candidate runs out of memory", [JUDGE], 5, ["out of memory"],
+         component(EVALUATOR, "FOUND", f"[{NONE} for _ in scores]")),
+    Case("scores that are no numbers", [JUDGE], 5, ["the evaluator Mine scored"],
+         component(EVALUATOR, "FOUND", "[Score(float('nan'), 1.0, 8) for _ in scores]")),
+    Case("fewer scores than architectures", [JUDGE], 5, ["the evaluator Mine gave"],
+         component(EVALUATOR, "FOUND", "scores[1:]")),
+    Case("resumed with other settings", code=2, says=["learning_rate", "--force"],
+         act=resumed("--set", "train_supernet.learning_rate=0.9"), slow=True),
+    Case("resumed with another seed", code=2, says=["seed"], act=resumed("--seed", "7"), slow=True),
+]  # fmt: skip
