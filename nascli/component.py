@@ -143,8 +143,8 @@ def claims(group: str) -> dict[str, list[EntryPoint]]:
 
 
 def owner(point: EntryPoint) -> str:
-    """The package that an entry point comes from."""
-    return point.dist.name if point.dist else point.value
+    """The package that an entry point comes from; its value where an interrupted pip left no name."""
+    return (point.dist.name if point.dist else "") or point.value
 
 
 def find_class(kind: str, use: str) -> type[Component]:

@@ -10,7 +10,7 @@ from nascli.artifacts.lookup_table import LookupTable
 from nascli.artifacts.model import Model
 from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.component import Kind, Reference
-from nascli.config import option, shared
+from nascli.config import option, run_option, shared
 from nascli.run import Run
 from nascli.stage import stage
 from nascli.training_agent.settings import Constraints, Training
@@ -26,6 +26,9 @@ class TrainSupernetConfig(Training):
     constraint: Constraints = shared((), description="bounds such as 'macs<=30e6'; all of them hold")
     margin: float | None = shared(
         None, ge=0, description="relative error of measured costs that breaks no bound; null: what the table states"
+    )
+    activation_checkpointing: bool = run_option(
+        False, description="less memory, slower: candidates keep no activations, the backward computes them again"
     )
     panel: int = Field(8, ge=0, description="architectures whose scores are watched while training; 0: none")
     panel_epochs: int = Field(5, ge=1, description="epochs between two evaluations of the panel")
@@ -54,6 +57,6 @@ def train_supernet(
     constraints = [Constraint.parse(text) for text in config.constraint]
     panel = PanelOptions(config.panel, config.panel_epochs, config.panel_images) if config.panel else None
     taught = taught_by(teacher, config.search_space, config.teacher_space)
-    plan = Plan(lut, constraints, panel, taught, config.margin)
+    plan = Plan(lut, constraints, panel, taught, config.margin, config.activation_checkpointing)
     trained, summary = train_supernet(space, config.training_strategy.build(), setup, config, plan)
     return SupernetCheckpoint(trained, space=record, data=setup.dataflow.describe(), summary=summary)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from nascli.component import KINDS, Component, Kind, Reference, digest_of, installed, resolve
+from nascli.component import KINDS, Component, Kind, Reference, claims, digest_of, installed, resolve
 from nascli.config import Config, Origin, validate
 from nascli.criterion.cross_entropy import CrossEntropy
 
@@ -152,3 +152,13 @@ def test_a_component_takes_its_own_settings_alone() -> None:
 
     with pytest.raises(TypeError, match=r"takes a CrossEntropy\.Config"):
         CrossEntropy(Other())
+
+
+def test_a_package_that_pip_left_half_installed_does_not_break_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "half-1.0.dist-info"
+    left.mkdir()
+    (left / "entry_points.txt").write_text("[nascli.search_space]\ntiny = half:Tiny\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert [point.value for point in claims("nascli.search_space")["tiny"]][-1:] == ["nascli.search_space.tiny:Tiny"]

@@ -5,13 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import maximum_filter, minimum_filter
 from torch import Tensor
 
 from nascli.artifacts.report import Report
 from nascli.cli import run
 from nascli.component import find_class
+from nascli.config import read_document
+from nascli.cost.constraint import Constraint
+from nascli.cost.feasible import FeasibleSet
+from nascli.cost.macs import Macs
 from nascli.search_space.base import SearchSpace
 from nascli.testing import CriterionContract, DataflowContract, SearchSpaceContract, TrainingAgentContract
 from tests.conftest import ROOT
@@ -67,6 +73,29 @@ class TestSegmentation(TrainingAgentContract):
 class TestEncoderDecoder(SearchSpaceContract):
     def make(self) -> SearchSpace:
         return named("search_space", "segmentation", "EncoderDecoder", width=4)  # type: ignore[no-any-return]
+
+
+def test_the_constraint_of_segmentation_leaves_every_bottleneck_a_chance() -> None:
+    told = read_document(EXAMPLES / "segmentation.yaml").data
+    space = named("search_space", "segmentation", "EncoderDecoder")
+    costs = space.lookup_table([Macs()])
+    feasible = FeasibleSet(costs, [Constraint.parse(text) for text in told["constraint"]])
+    position = [decision.label for decision in space.space.decisions].index("bottleneck")
+    candidates = space.space.decisions[position].candidates
+    found = feasible.sample(200, np.random.default_rng(0))[:, position]
+    assert {candidates[i] for i in found} == set(candidates)
+    assert feasible.count.upper < space.space.count
+
+
+def test_the_middle_of_a_disc_looks_like_that_of_a_square() -> None:
+    pictures, labels = named("dataflow", "segmentation", "Shapes").draw("train", 200)
+    grey, shape = pictures[:, 0].astype(float), labels.astype(float)
+    inside: dict[int, list[float]] = {1: [], 2: []}
+    for picture, label in zip(grey, shape, strict=True):
+        whole = minimum_filter(label, 5, mode="constant") == maximum_filter(label, 5, mode="constant")
+        for kind in inside:
+            inside[kind] += picture[whole & (label == kind)].tolist()
+    assert np.mean(inside[1]) == pytest.approx(np.mean(inside[2]), abs=1)
 
 
 @pytest.mark.parametrize("name", ["multi_label", "segmentation"])

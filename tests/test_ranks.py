@@ -143,7 +143,7 @@ def killed(tmp_path: Path) -> str:
     os.kill(child, signal.SIGKILL)
     begun = time.monotonic()
     said = process.communicate(timeout=60)[1]
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 30  # and not as long as a process would wait for another
     assert process.returncode == 5
     return said
 

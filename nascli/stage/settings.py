@@ -146,7 +146,7 @@ def settings(config: BaseModel, *, everything: bool = True) -> dict[str, Any]:
     for name in type(config).model_fields:
         if everything or not is_marked(type(config), name, "run_option"):
             result[name] = _plain(getattr(config, name), everything)
-    return result
+    return result | {name: _plain(value, everything) for name, value in (config.model_extra or {}).items()}
 
 
 def _plain(value: Any, everything: bool) -> Any:

@@ -21,12 +21,14 @@ class Supernet(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
+        self.recompute = False
+        """Whether training keeps no activations of candidates: less memory, a second forward in the backward."""
 
     def forward(self, x: Tensor, forward: Forward | None = None) -> Tensor:
         """Run `x` (N, C, H, W) through what `forward` selects for each label.
 
         Without `forward`, the choices run what a mutator's last `reset()` left them with.
         """
-        with nullcontext() if forward is None else choosing(Selected(forward)):
+        with nullcontext() if forward is None else choosing(Selected(forward, recompute=self.recompute)):
             output: Tensor = self.network(x)
         return output

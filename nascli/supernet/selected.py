@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nascli.errors import UsageError
 from nascli.space import Forward, Selection
+from nascli.supernet.recomputing import recomputed
 
 if TYPE_CHECKING:
     from nascli.supernet.mutables import InputChoice, LayerChoice, Mutable, Reduction, Repeat
@@ -36,10 +37,19 @@ def reduce(outputs: Sequence[Any], weights: Tensor | None = None, reduction: Red
 
 
 class Selected:
-    """A chooser that follows a `Forward`."""
+    """A chooser that follows a `Forward`.
 
-    def __init__(self, forward: Forward) -> None:
-        self.selections = forward
+    Args:
+        recompute: keep no activations of candidates; the backward computes them again.
+    """
+
+    def __init__(self, forward: Forward, *, recompute: bool = False) -> None:
+        self.selections, self.recompute = forward, recompute
+
+    def _run(self, candidate: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        if self.recompute and torch.is_grad_enabled():
+            return recomputed(candidate, self, *args, **kwargs)
+        return candidate(*args, **kwargs)
 
     def of(self, choice: Mutable) -> Selection:
         """The selection for a choice.
@@ -59,7 +69,9 @@ class Selected:
         if not selection.active:
             return None
         outputs = [
-            _without_gradient(choice[i], *args, **kwargs) if i in selection.probed else choice[i](*args, **kwargs)
+            _without_gradient(choice[i], *args, **kwargs)
+            if i in selection.probed
+            else self._run(choice[i], *args, **kwargs)
             for i in selection.active
         ]
         return reduce(outputs, selection.weights, choice.reduction)
@@ -87,7 +99,7 @@ class Selected:
         depths = [choice.least + i for i in selection.active]
         reached = {0: x}
         for i, block in enumerate(islice(choice.blocks, max(depths)), start=1):
-            x = block(x)
+            x = self._run(block, x)
             reached[i] = x
         return reduce([reached[depth] for depth in depths], selection.weights)
 

@@ -69,6 +69,11 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
     check_parts(told.strategy, told.evaluator, inputs.supernet, told.learned)
     strategy: SearchStrategy = told.strategy.build()
     told.executor.check()
+    if inputs.setup.run.ranks.world_size > 1 and not isinstance(told.executor, Local):
+        hint = "one process: --devices 1, without torchrun or srun; the executor has workers of its own"
+        raise UsageError(
+            "candidates are shared out by an executor, or by the processes of a run, not by both", hint=hint
+        )
     costs = costs_of(inputs.space, lut)
     feasible = FeasibleSet(costs, told.constraints, margin=told.margin)
     feasible.require()

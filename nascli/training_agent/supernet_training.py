@@ -32,6 +32,7 @@ class Plan:
     Args:
         panel: None: not validated.
         margin: of measured costs, relative; None: what the table states.
+        recompute: keep no activations of candidates, see `Supernet.recompute`.
     """
 
     lut: LookupTable | None = None
@@ -39,6 +40,7 @@ class Plan:
     panel: PanelOptions | None = None
     teacher: Taught | None = None
     margin: float | None = None
+    recompute: bool = False
 
 
 def train_supernet(
@@ -57,11 +59,12 @@ def train_supernet(
     setup.agent.check(space, setup.dataflow)
     with Engine("cpu").seeded(setup.run.torch_seed("init")):
         module = space.supernet()
+        module.recompute = plan.recompute
         strategy.bind(module)
     panel = Panel(feasible, setup, plan.panel, options.engine()) if plan.panel else None
     teacher = plan.teacher.network(setup) if plan.teacher else None
     trainer = Trainer(module, strategy, setup, options, teacher=teacher, panel=panel, outputs=space.config.classes)
-    if strategy.is_mixture:
+    if strategy.is_mixture and not plan.recompute:
         _state_memory(trainer)
     summary = trainer.fit() | ({"margin": feasible.margins} if feasible.margins else {})
     arch = {name: parameter.detach() for name, parameter in strategy.arch_parameters().items()}

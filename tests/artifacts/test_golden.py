@@ -122,7 +122,7 @@ def test_the_golden_report_holds_its_values() -> None:
 
 def test_the_golden_export_holds_its_values() -> None:
     found = payload(Export, "export.json")
-    assert (found.report["input"], found.report["classes"]) == ({"shape": [1, 8, 8]}, ["a", "b", "c"])
+    assert (found.report["input"]["shape"], found.report["classes"]) == ([1, 8, 8], ["a", "b", "c"])
     assert found.measured["torch"]["max_abs_difference"] == 0
 
 

@@ -193,6 +193,6 @@ CASES = [
         CHAIN_OF_ONE,
         0,
         prepare=one_candidate,
-        makes=["new.h5", "new.pt", "new.npy", "new.history.h5", "newer.pt", "new.json"],
+        makes=["new.h5", "new.pt", "new.npy", "new.history.h5", "newer.pt", "new.json", "new.mistakes.h5"],
     ),
 ]

@@ -21,9 +21,11 @@ PARTS = (
     "arch.history.h5",
     "model.pt",
     "report.json",
+    "report.mistakes.h5",
     "checkpoint.pt",
     "arch.generator.pt",
     "compare.json",
+    "export.json",
 )
 GOLDEN = ROOT / "tests/golden/v1"
 SMALL = "-c run.yaml --force --set search.max_evaluations=2 --set search.search_strategy=random"
@@ -133,6 +135,11 @@ def inspected(folder: Path, name: str) -> None:
     called(folder, f"inspect {name}", f"inspect --lineage {name}", f"inspect {name} --json", f"inspect --check {name}")
 
 
+def reported(folder: Path, name: str) -> None:
+    """As a page."""
+    called(folder, f"report {name} lut.h5 supernet.pt arch.npy model.pt report.json -o new.html --force")
+
+
 def compared(folder: Path, name: str) -> None:
     """Beside the whole one, beside the table, and as another tool's."""
     called(folder, f"inspect {name} {name.removeprefix('bad.')}", f"inspect {name} lut.h5", f"inspect --as nni {name}")
@@ -162,14 +169,9 @@ def resumed(folder: Path, name: str) -> None:
     called(folder, f"{TRAINING} --resume")
 
 
-def configured(folder: Path, name: str) -> None:
-    """Read by the stages, without running them."""
-    called(
-        folder,
-        f"train-supernet -c {name} -o new.pt --dry-run",
-        f"search -c {name} --supernet supernet.pt -o new.npy --dry-run",
-        f"retrain -c {name} --arch arch.npy -o new.pt --dry-run",
-    )
+def configured(line: str) -> Callable[[Path, str], None]:
+    """Read by a stage, without running it."""
+    return lambda folder, name: called(folder, f"{line} -c {name} --dry-run")
 
 
 def assigned(folder: Path, text: str) -> None:
@@ -233,6 +235,26 @@ def pairs(folder: Path, name: str) -> None:
     Faces(config).pairs()
 
 
+IMPORT = "import-measurements --metric latency_ms --unit ms --fill nearest -o new.h5 --force"
+
+
+def imported(folder: Path, name: str) -> None:
+    """What another machine measured."""
+    called(folder, f"{IMPORT} {name} --manifest manifest.json")
+
+
+def manifested(folder: Path, name: str) -> None:
+    """What was to be measured."""
+    called(folder, f"{IMPORT} measured.csv --manifest {name}")
+
+
+def foreign(folder: Path, name: str) -> None:
+    """The table of another project."""
+    form = name.split(".")[1]
+    space = "--search-space fbnet_s --set search_space.strides=cifar --set search_space.classes=100"
+    called(folder, f"{IMPORT} {name} --format {form} {space}")
+
+
 def picture(folder: Path, name: str) -> None:
     """A picture of a training set, decoded to the input's channels."""
     from nascli.dataflow.files import FolderTree
@@ -257,13 +279,14 @@ def prepare(folder: Path) -> None:
     import numpy as np
     from PIL import Image
 
-    for name in ("arch.generator.pt", "compare.json"):
+    for name in ("arch.generator.pt", "compare.json", "export.json", "report.mistakes.h5"):
         shutil.copy(GOLDEN / name, folder / name)
     _interrupt(folder)
     (folder / "answer.json").write_text(in_process(folder, ["inspect", "--as", "nni", "arch.npy"]).stdout)
     (folder / "full.yaml").write_text(in_process(folder, ["init"]).stdout)
     table = {"".join(map(str, [i % 3, i % 2, 1])): {"mean_acc": i / 9, "test": [1, 2.5]} for i in range(9)}
     (folder / "table.json").write_text(json.dumps(table))
+    _measured(folder)
     (folder / "pairs.txt").write_text("2 2\nann 1 2\nann 1 bob 2\nbob 1 2\nbob 2 ann 1\n")
     pixels = np.random.default_rng(0).integers(0, 255, (12, 10, 3), dtype=np.uint8)
     for part, names in (
@@ -279,6 +302,23 @@ def prepare(folder: Path) -> None:
     for name in ("p.png", "p.jpg", "p.gif", "p.tif", "p.bmp", "p.webp"):
         Image.fromarray(pixels).save(folder / name)
     shutil.make_archive(str(folder / "images"), "zip", folder / "images")
+
+
+def _measured(folder: Path) -> None:
+    """Measurements of the space's blocks, and tables of other projects."""
+    from tests.cost.formats import test_hw_nas_bench, test_nni, test_ofa
+
+    called(folder, "export-blocks -c run.yaml --networks 3 --no-onnx -o blocks")
+    (folder / "blocks/manifest.json").rename(folder / "manifest.json")
+    head, *lines = (folder / "blocks/measurements.csv").read_text().splitlines()
+    filled = [line.removesuffix(",,") + f",{i / 8},ms" for i, line in enumerate(lines)]
+    (folder / "measured.csv").write_text("\n".join([head, *filled]))
+    rows = [dict(zip(head.split(","), line.split(","), strict=False)) for line in filled if ",," in line]
+    values = [{"id": row["id"], "value": float(row["value"]), "unit": "ms"} for row in rows if row["id"]]
+    (folder / "measured.json").write_text(json.dumps(values))
+    (folder / "hw-nas-bench.json").write_text(json.dumps({"pixel3_latency": test_hw_nas_bench.SMALL}))
+    (folder / "ofa.yaml").write_text(test_ofa.table())
+    (folder / "nni.txt").write_text(test_nni.LINES)
 
 
 def _interrupt(folder: Path) -> None:
@@ -316,17 +356,26 @@ def _artifact_readers() -> Iterator[Reader]:
         yield Reader(f"{name}: contents", spoilt_ways[1], opened)
         yield Reader(f"{name}: inspected", one_of(*spoilt_ways), inspected)
         yield Reader(f"{name}: beside others", one_of(*spoilt_ways), compared)
+        yield Reader(f"{name}: reported", one_of(*spoilt_ways), reported)
         yield Reader(f"{name}: in a stage", one_of(*spoilt_ways), read)
 
 
 READERS = (
     *_artifact_readers(),
-    Reader("YAML", one_of(text_of("run.yaml"), text_of("full.yaml")), configured),
+    Reader("YAML of train-supernet", text_of("run.yaml"), configured("train-supernet -o new.pt")),
+    Reader("YAML of search", text_of("run.yaml"), configured("search --lut lut.h5 --supernet supernet.pt -o new.npy")),
+    Reader("YAML of init", text_of("full.yaml"), configured("retrain --arch arch.npy -o new.pt")),
     Reader("--set", texts(*ASSIGNMENTS), assigned),
     Reader("constraint", texts("macs<=3e5", "latency_ms@pixel3>=1.5", "params<=30000.25"), constraint),
     Reader("architecture by hand", texts("0,2,1,0,1,2", "1,1,1,1,1,1"), written),
     Reader("architecture in JSON", json_of("answer.json"), answered),
     Reader("tabular benchmark", json_of("table.json"), benchmark),
+    Reader("measurements in CSV", text_of("measured.csv"), imported),
+    Reader("measurements in JSON", json_of("measured.json"), imported),
+    Reader("manifest of blocks", json_of("manifest.json"), manifested),
+    Reader("table of HW-NAS-Bench", json_of("hw-nas-bench.json"), foreign),
+    Reader("table of once-for-all", text_of("ofa.yaml"), foreign),
+    Reader("table of NNI", text_of("nni.txt"), foreign),
     Reader("pairs of faces", text_of("pairs.txt"), pairs),
     Reader("picture", one_of(*map(bytes_of, PICTURES)), picture),
     Reader("zip of pictures", bytes_of("images.zip"), archive),

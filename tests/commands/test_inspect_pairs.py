@@ -125,3 +125,9 @@ def test_a_vector_of_ones_own_gets_cost_shares_too(capsys: Captured, tmp_path: P
 def test_a_table_of_another_space_exits_3(capsys: Captured, lut: Path) -> None:
     assert run(["inspect", str(lut), str(GOLDEN / "arch.npy")]) == 3
     assert "nascli build-lut" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in GOLDEN.iterdir()))
+def test_two_equal_files_of_every_kind_are_compared(capsys: Captured, name: str) -> None:
+    assert run(["inspect", str(GOLDEN / name), str(GOLDEN / name)]) == 0
+    assert capsys.readouterr().err == ""

@@ -8,7 +8,7 @@ import pytest
 
 from nascli.errors import ConfigError
 from nascli.stage import stage_of
-from nascli.stage.settings import load_config
+from nascli.stage.settings import load_config, settings
 from stages.retrain import RetrainConfig, retrain
 from stages.search import SearchConfig, search
 from stages.train_supernet import TrainSupernetConfig, train_supernet
@@ -91,3 +91,9 @@ def test_one_bound_may_stand_alone() -> None:
     config = load_config(stage_of(search), None, ("constraint=macs<=3e5",), {})
     assert isinstance(config, SearchConfig)
     assert config.constraint == ("macs<=3e5",)
+
+
+def test_options_that_a_component_takes_without_declaring_them_are_settings_too() -> None:
+    layers = "first: [{op: conv, out: 8, kernel: 5}], search: [{out: 8, repeat: 1}], candidates: [{op: skip}]"
+    told = settings(supernet(f"search_space={{use: chain, {layers}}}"), everything=False)
+    assert told["search_space"]["first"][0]["kernel"] == 5

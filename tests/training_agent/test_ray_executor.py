@@ -18,6 +18,7 @@ from nascli.artifacts.supernet import SupernetCheckpoint, TrainedSupernet
 from nascli.component import Reference, resolve
 from nascli.config import Origin, validate
 from nascli.errors import ConfigError, Interrupted, RunFailed, UsageError
+from nascli.ranks import Ranks
 from nascli.run import Run
 from nascli.search_space.base import record_of
 from nascli.training_agent.base import EvaluatorInputs, Setup
@@ -192,6 +193,17 @@ def test_threads_and_device_are_one_for_all(ray: Ray) -> None:
 def test_amounts_that_ray_does_not_know_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         validate(Ray.Config, options, Origin())
+
+
+def test_processes_of_a_run_and_an_executor_do_not_go_together(
+    fragile: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ray, "check", lambda self: None)
+    run = Run(Path("arch.npy"))
+    run.ranks = Ranks()
+    run.ranks.world_size = 2
+    with pytest.raises(UsageError, match="not by both"):
+        search(Ray(), "arch", fragile, run=run)
 
 
 def test_without_ray_the_way_to_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,3 +171,13 @@ def test_passes_and_a_penalty_may_share_one_graph() -> None:
     )
     (1.5 * loss + (weights * costs).sum()).backward()
     torch.testing.assert_close(found, again.grad)
+
+
+@pytest.mark.parametrize("strategy", [Uniform, Mixture])
+def test_training_that_keeps_no_activations_gives_the_same_weights(strategy: Any, tmp_path: Path) -> None:
+    kept, again = (
+        train_supernet(tiny(), strategy(), setup(Run(tmp_path / f"{recompute}.pt")), training(epochs=1), plan)[0]
+        for recompute, plan in ((False, Plan()), (True, Plan(recompute=True)))
+    )
+    assert all(torch.equal(value, again.state_dict[name]) for name, value in kept.state_dict.items())
+    assert all(torch.equal(value, again.arch_parameters[name]) for name, value in kept.arch_parameters.items())

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from nascli.artifacts.architecture import Architecture, Choice
+from nascli.artifacts.export import Export, Exported
 from nascli.artifacts.history import History, Trials
 from nascli.artifacts.lookup_table import Column, LookupTable, Table
 from nascli.artifacts.report import Evaluation, Report
+from nascli.artifacts.strategy_state import LearnedState, StrategyState
 from nascli.space import Decision, Space
 from tests.artifacts.helpers import record
 
@@ -210,3 +212,17 @@ def test_the_settings_of_what_is_not_there_come_from_the_headers(tmp_path: Path)
 
 def test_a_search_without_its_winner_is_shown() -> None:
     assert "chosen:" not in of(history(space(), data())).text
+
+
+def test_an_export_tells_its_difference_and_its_latency() -> None:
+    files = {"files": ["model.onnx"], "batch": None}
+    told = {"onnx": files, "input": {"shape": [1, 8, 8]}, "output": {"classes": 3}, "classes": ["a", "b", "c"]}
+    found = {"max_abs_difference": 1e-6, "largest_output": 2.0, "latency_ms": 0.5, "latency_interval_ms": [0.25, 0.75]}
+    seen = of(Export(Exported(told, {"onnx": found | {"threads": 1}}), space=record(space())))
+    assert seen.table("exported") == [["onnx", "model.onnx", "any", "1e-06 of 2", "0.5 (0.25 – 0.75), 1"]]
+
+
+def test_what_a_strategy_learned_is_told() -> None:
+    summary = {"strategy": "generator", "metric": "macs", "curve": {"requested": [100.0], "generated": [110]}}
+    seen = of(StrategyState(LearnedState("generator", {}), space=record(space()), summary=summary))
+    assert seen.table("macs, before any repair") == [["100", "110", "10"]]
