@@ -136,4 +136,4 @@ def test_a_maximum_comes_back_from_a_file(tmp_path: Path) -> None:
     arch = np.array([[1, 2, 3, 4, 0, 1]])
     assert again.joins == "max"
     assert again.total(arch).tolist() == model.total("peak_memory_mb", arch).tolist()
-    assert dict(again.notes) == {"batch": 2}
+    assert again.notes["batch"] == 2
