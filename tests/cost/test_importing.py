@@ -186,7 +186,7 @@ def test_networks_are_kept_in_the_order_that_says_which_were_held_out() -> None:
 def test_too_few_networks_correct_nothing_and_it_is_said() -> None:
     found = networks(8, LAW)
     metric = imported("latency_ms@toy", found, BLOCKS)
-    assert metric.error is None
+    assert (metric.error, metric.unit) == (None, "ms")
     assert metric.base == BLOCKS.assembled(COSTS)[0]
     (said,) = doubts(metric.name, metric.notes)
     assert "8 whole networks are too few" in said
