@@ -135,3 +135,10 @@ def test_an_answer_that_does_not_fit_is_refused_with_file_and_key(tmp_path: Path
     space = Space("two", SPACE.decisions[:2], (1, 8, 8), 10)
     with pytest.raises(ArtifactError, match=r"answer\.json: key 'layer_2' is no decision of 'two'"):
         Architecture.open(answered(tmp_path)).adopt(record(space))
+
+
+def test_an_answer_with_a_key_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "answer.json").write_text('{"layer_0": {"_idx": 0}, "layer_0": {"_idx": 1}}')
+    with pytest.raises(ArtifactError) as caught:
+        Architecture.open(tmp_path / "answer.json")
+    assert "key 'layer_0' stands 2 times" in caught.value.why

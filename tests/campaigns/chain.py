@@ -40,7 +40,8 @@ def one_run(seed: int, options: list[str], folder: Path) -> Iterator[dict[str, o
     done = launched(ROOT, command, env, SECONDS)
     took = time.monotonic() - begun
     checked = child(folder, ["inspect", "--check", str(made)])
-    left = [str(p.relative_to(folder)) for p in (*temporary.rglob("*"), *made.rglob(".*"), *made.glob("*.run/last.*"))]
+    kept = (path for path in temporary.rglob("*") if not path.name.startswith("torchinductor_"))  # torch's own, reused
+    left = [str(path.relative_to(folder)) for path in (*kept, *made.rglob(".*"), *made.glob("*.run/last.*"))]
     wrong = unwhole(made) + ([done.stderr[-300:]] if done.code else []) + (["inspect --check"] if checked.code else [])
     try:
         yield {

@@ -192,6 +192,12 @@ def test_a_child_of_unlike_parents_differs_from_both():
         assert (child != b).any()
 
 
+def test_a_child_of_parents_with_two_decisions_is_neither_of_them():
+    found, rng = feasible(chain({"macs": [[0, 1], [0, 1]]})), np.random.default_rng(0)
+    for _ in range(20):
+        assert found.crossover(np.array([0, 0]), np.array([1, 1]), rng).tolist() in ([0, 1], [1, 0])
+
+
 def test_crossover_falls_back_to_a_parent():
     found = feasible(chain({"macs": [[0, 1], [1, 0]]}), "macs>=1", "macs<=1")
     child = found.crossover(np.array([0, 0]), np.array([1, 1]), np.random.default_rng(0))

@@ -186,7 +186,7 @@ def test_networks_are_kept_in_the_order_that_says_which_were_held_out() -> None:
 def test_too_few_networks_correct_nothing_and_it_is_said() -> None:
     found = networks(8, LAW)
     metric = imported("latency_ms@toy", found, BLOCKS)
-    assert metric.error is None
+    assert (metric.error, metric.unit) == (None, "ms")
     assert metric.base == BLOCKS.assembled(COSTS)[0]
     (said,) = doubts(metric.name, metric.notes)
     assert "8 whole networks are too few" in said
@@ -195,7 +195,7 @@ def test_too_few_networks_correct_nothing_and_it_is_said() -> None:
 def test_peak_memory_is_the_largest_of_the_blocks_as_its_meter_says() -> None:
     found = replace(networks(12, LAW), unit="MB")
     metric = imported("peak_memory_mb@toy", found, BLOCKS)
-    assert metric.joins == "max"
+    assert (metric.joins, metric.unit) == ("max", "MB")
     totals = metric.total(found.archs)
     counts = BLOCKS.counts(found.archs)
     assert totals.tolist() == [COSTS[row > 0].max() for row in counts]

@@ -5,6 +5,7 @@ import sys
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -160,3 +161,13 @@ def test_without_a_gpu_cuda_is_refused() -> None:
 
 def test_blocks_in_half_precision_and_channels_last_are_measured() -> None:
     assert meter(precision="bf16", layout="channels_last").measure(nn.Conv2d(3, 4, 3), (3, 8, 8)) > 0
+
+
+@pytest.mark.parametrize(("statistic", "values"), [("median", [2.0, 5.0]), ("minimum", [1.0, 4.0])])
+def test_a_block_costs_the_statistic_of_its_samples(statistic: str, values: list[float]) -> None:
+    samples = np.array([[1.0, 5.0], [9.0, 4.0], [2.0, 8.0]])
+    assert meter(statistic=statistic).value(samples).tolist() == values
+
+
+def test_the_number_of_networks_is_no_condition_of_a_measurement() -> None:
+    assert "networks" not in meter().notes()

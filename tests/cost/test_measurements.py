@@ -37,6 +37,11 @@ def test_columns_may_stand_in_any_order_and_with_other_marks(write: Write, mark:
     assert taken(write("m.csv", text)).costs[3] == 1.5
 
 
+@pytest.mark.parametrize("unit", ["us", "µs", "μs", " us "])  # ASCII, the micro sign, the Greek letter
+def test_a_unit_may_be_written_in_several_ways(write: Write, unit: str) -> None:
+    assert taken(write("m.csv", f"id, value, unit\n{IDS[0]}, 1500, {unit}\n")).costs[0] == 1.5
+
+
 def test_json_says_the_same(write: Write) -> None:
     rows = [{"id": IDS[0], "value": 0.25}, {"id": IDS[1], "value": "3", "unit": "us"}]
     rows.append({"architecture": [0, 1, 2, 3, 4, 0], "value": 12})

@@ -121,6 +121,6 @@ def test_a_table_that_is_not_there_is_named(write: Write, metric: str, said: str
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"a": 1}', "{"])
-def test_what_holds_no_tables_is_refused(write: Write, text: str) -> None:
-    with pytest.raises(ArtifactError):
+def test_what_holds_no_tables_is_refused_by_name(write: Write, text: str) -> None:
+    with pytest.raises(ArtifactError, match=r"t\.json"):
         rows(write("t.json", text))
