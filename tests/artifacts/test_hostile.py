@@ -227,3 +227,9 @@ def test_a_symbolic_link_to_an_artifact_is_followed(tmp_path: Path) -> None:
     architecture().write(tmp_path / "arch.npy")
     (tmp_path / "link.npy").symlink_to(tmp_path / "arch.npy")
     assert Architecture.open(tmp_path / "link.npy").payload.arch == (0, 2, 1)
+
+
+def test_a_header_may_be_no_larger_than_headers_are(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "lut.h5", "w") as file:
+        file.create_dataset("header", (MAX_HEADER_BYTES + 1,), "u1", chunks=(1024,))
+    refused(LookupTable, tmp_path / "lut.h5", f"declares {MAX_HEADER_BYTES + 1} bytes")

@@ -11,6 +11,7 @@ from torch import nn
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.commands.views import as_json, tables_of, warnings_of
 from nascli.component import resolve
+from nascli.cost.blocks import block_id
 from nascli.cost.building import build, doubts
 from nascli.cost.latency import Latency
 from nascli.cost.macs import Macs
@@ -156,3 +157,16 @@ def test_rounds_go_on_until_blocks_agree_without_what_nothing_costs() -> None:
     assert beside.empties == 5 * len(found)
     assert beside.notes()["half_difference"] <= 0.05
     assert beside.notes()["overhead"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mobile_K3", "mobile_K3_3x8x8_ab"),
+        ("a b/c", "a-b-c_3x8x8_ab"),
+        ("..", "block_3x8x8_ab"),
+        ("x" * 99, f"{'x' * 60}_3x8x8_ab"),
+    ],
+)
+def test_the_id_of_a_block_says_what_it_is(name: str, expected: str) -> None:
+    assert block_id(name, (3, 8, 8), "ab") == expected
