@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from nascli.errors import RunFailed
+from nascli.errors import RunFailed, UsageError
 
 
 def canonical_json(value: Any) -> bytes:
@@ -56,6 +56,11 @@ def atomic_write(path: Path, write: Callable[[IO[bytes]], None]) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def taken(path: Path) -> UsageError:
+    """The refusal of a command whose result is there already."""
+    return UsageError(f"{path} exists", hint="replace it with --force, or choose another -o")
 
 
 def write_bytes(path: Path, data: bytes) -> None:

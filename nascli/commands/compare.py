@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from nascli.console import out
-from nascli.errors import ComponentError, UsageError
+from nascli.errors import UsageError
 
 EXAMPLES = (
     "nascli compare -c examples/quickstart.yaml --supernet supernet.pt --strategy evolution --seeds 3 -o compared",
@@ -53,6 +53,7 @@ def compare(  # noqa: PLR0913, PLR0917 (options of a command)
     """
     from nascli.commands.arena import Contest, contend
     from nascli.commands.stage_command import present
+    from nascli.stage import stage_for
 
     out.mode = "json" if json else "quiet" if quiet else "human"
     if folder.exists() and not folder.is_dir():
@@ -61,23 +62,12 @@ def compare(  # noqa: PLR0913, PLR0917 (options of a command)
     if max_evaluations is not None:
         assignments.append(f"search.max_evaluations={max_evaluations}")
     inputs = {"lut": lut} if lut else {}
-    contest = Contest(_search_stage(config), config, assignments, strategy or (), supernet or (), seeds, inputs)
+    contest = Contest(stage_for("search", config), config, assignments, strategy or (), supernet or (), seeds, inputs)
     known = _truth(contest, truth) if truth else None
     folder.mkdir(parents=True, exist_ok=True)
     with _session(contest):
         runs, seconds = contend(contest, folder, known)
     present(_written(folder / "compare.json", runs, seconds), "wrote")
-
-
-def _search_stage(config: Path | None) -> Any:
-    from nascli.config import read_document
-    from nascli.stage import chosen_packages, installed_stages
-
-    packages = chosen_packages(read_document(config)) if config else {}
-    (plugin,) = installed_stages(("search",), packages)
-    if plugin.stage is None:
-        raise ComponentError("the stage 'search' cannot be used", why=plugin.error, hint=plugin.hint)
-    return plugin.stage
 
 
 def _session(contest: Any) -> AbstractContextManager[None]:

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from nascli.artifacts.export import Export
+from nascli.artifacts.files import atomic_folder, taken
 from nascli.config import closest
 from nascli.console import out
-from nascli.errors import ArtifactError, ComponentError, UsageError
+from nascli.errors import ArtifactError, UsageError
 
 EXAMPLES = (
     "nascli export --model model.pt -o exported",
@@ -45,8 +46,8 @@ def export(  # noqa: PLR0913, PLR0917 (options of a command)
     computes something else. export.json says what goes in and comes out: image size, normalisation, class names.
     """
     out.mode, out.verbose = ("json" if json else "quiet" if quiet else "human"), verbose
-    from nascli.artifacts.files import atomic_folder
     from nascli.artifacts.model import Model
+    from nascli.commands.naming import named
     from nascli.commands.stage_command import present
     from nascli.commands.views import as_json, warnings_of
 
@@ -56,7 +57,7 @@ def export(  # noqa: PLR0913, PLR0917 (options of a command)
             raise UsageError(what, why=f"known: {', '.join(FORMATS)}")
     _check_folder(folder, force)
     opened = Model.open(Path(model))
-    space = _search_space(config, assign or [], search_space)
+    space = named("evaluate", search_space, config, assign or [])
     with atomic_folder(folder) as place:
         made = _made(opened, space, formats or ["torch"], place, threads)
     made.path = folder / "export.json"
@@ -75,7 +76,7 @@ def _check_folder(folder: Path, force: bool) -> None:
         raise UsageError(f"-o {folder} is a file, expected a folder")
     names = {path.name for path in folder.iterdir()}
     if names and not force:
-        raise UsageError(f"{folder} exists", hint="replace it with --force, or choose another -o")
+        raise taken(folder)
     if names and ("export.json" not in names or not names <= FILES):
         other = sorted(names - FILES) or sorted(names)
         why = f"it is no export, or more than that: {other[0]}"
@@ -85,22 +86,6 @@ def _check_folder(folder: Path, force: bool) -> None:
             Export.open(folder / "export.json")
     except ArtifactError as error:
         raise UsageError(f"{folder} is not replaced", why=error.what, hint="choose another -o") from None
-
-
-def _search_space(config: Path | None, assignments: list[str], named: str | None) -> Any:
-    """The search space that the settings name, as `nascli evaluate` reads them."""
-    from nascli.config import read_document
-    from nascli.stage import chosen_packages, installed_stages
-    from nascli.stage.settings import load_config
-
-    if config is None and not assignments and named is None:
-        return None
-    packages = chosen_packages(read_document(config)) if config else {}
-    (plugin,) = installed_stages(("evaluate",), packages)
-    if plugin.stage is None:
-        raise ComponentError("the stage 'evaluate' cannot be used", why=plugin.error, hint=plugin.hint)
-    flags = {"search_space": named} if named else {}
-    return getattr(load_config(plugin.stage, config, assignments, flags), "search_space", None)
 
 
 def _made(model: Any, space: Any, formats: list[Any], place: Path, threads: int) -> Export:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nascli.artifacts.files import taken
 from nascli.console import out
 from nascli.errors import UsageError
 
@@ -96,7 +97,7 @@ def _check(path: Path, metric: str, device: str | None, force: bool) -> None:
     if path.suffix != ".h5" or path.is_dir():
         raise UsageError(f"-o {path}: a lookup table ends in .h5")
     if path.exists() and not force:
-        raise UsageError(f"{path} exists", hint="replace it with --force, or choose another -o")
+        raise taken(path)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", metric):
         raise UsageError(f"--metric {metric}: a name has small letters, digits and _", hint="for example: latency_ms")
     if device is not None and not re.fullmatch(r"[A-Za-z0-9_.-]+", device):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from nascli.errors import ComponentError
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nascli.artifacts.header import SpaceRecord
+    from nascli.component import Reference
     from nascli.search_space.base import SearchSpace
 
 STAGE = "build-lut"
@@ -32,17 +31,19 @@ def named_space(
     """
     from nascli.search_space.base import realise
 
-    reference = _settings(name, file, assignments).search_space if name or file or assignments else None
-    return realise(reference, records)
+    return realise(named(STAGE, name, file, assignments), records)
 
 
-def _settings(name: str | None, file: Path | None, assignments: Sequence[str]) -> Any:
-    from nascli.config import read_document
-    from nascli.stage import chosen_packages, installed_stages
+def named(stage: str, name: str | None, file: Path | None, assignments: Sequence[str]) -> Reference | None:
+    """The search space that the settings of a stage name; None where nothing names any.
+
+    Raises:
+        UsageError: settings that are wrong.
+    """
+    from nascli.stage import stage_for
     from nascli.stage.settings import load_config
 
-    packages = chosen_packages(read_document(file)) if file else {}
-    (plugin,) = installed_stages((STAGE,), packages)
-    if plugin.stage is None:
-        raise ComponentError(f"the stage '{STAGE}' cannot be used", why=plugin.error, hint=plugin.hint)
-    return load_config(plugin.stage, file, assignments, {"search_space": name} if name else {})
+    if not (name or file or assignments):
+        return None
+    config = load_config(stage_for(stage, file), file, assignments, {"search_space": name} if name else {})
+    return getattr(config, "search_space", None)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 
+from nascli.artifacts.files import taken, write_bytes
 from nascli.console import out
 from nascli.errors import UsageError
 
@@ -32,7 +33,6 @@ def report(
     layer, the evaluation with its mistakes, comparisons, all settings. Logs and side files are found beside the
     artifacts; what is not there is said on the page. Needs the extra: pip install 'nascli[report]'.
     """
-    from nascli.artifacts.files import atomic_write
     from nascli.commands.reporting.material import gather
     from nascli.commands.reporting.page import page, require
 
@@ -40,14 +40,10 @@ def report(
     if path.suffix not in SUFFIXES:
         raise UsageError(f"-o {path}: a report is an HTML file", hint=f"-o {path.with_suffix('.html')}")
     if path.exists() and (path.is_dir() or not force):
-        raise UsageError(f"{path} exists", hint="replace it with --force, or choose another -o")
+        raise taken(path)
     require()
     made = page(gather(paths), title or f"Search of {paths[0].resolve().name or paths[0]}")
-
-    def put(stream: IO[bytes]) -> None:
-        stream.write(made.html.encode("utf-8", "replace"))
-
-    atomic_write(path, put)
+    write_bytes(path, made.html.encode("utf-8", "replace"))
     if json:
         found = [{"anchor": s.anchor, "title": s.title, "source": s.source} for s in made.sections]
         out.json({"schema": "nascli.report/1", "path": str(path), "sections": found, "missing": list(made.missing)})

@@ -13,7 +13,6 @@ from nascli.artifacts.base import Artifact
 from nascli.commands.views import as_json, tables
 from nascli.config import Config
 from nascli.console import out
-from nascli.errors import ComponentError
 from nascli.ranks import processes_of
 from nascli.stage.declaration import Stage
 from nascli.stage.execution import How, execute, open_input
@@ -80,7 +79,7 @@ def epilog(examples: Sequence[str]) -> str | None:
 
 def _broken(plugin: Plugin) -> Callable[[], None]:
     def fail() -> None:
-        raise ComponentError(f"the stage '{plugin.name}' cannot be used", why=plugin.error, hint=plugin.hint)
+        plugin.usable()
 
     return fail
 

@@ -17,7 +17,7 @@ from nascli.cost.measurements import SHOWN, Measurements
 from nascli.cost.measuring import LEAST, costs_of
 from nascli.cost.model import Metric
 from nascli.cost.rounds import Array
-from nascli.cost.validation import Networks, corrected
+from nascli.cost.validation import Networks, corrected, error95
 from nascli.errors import UsageError
 
 
@@ -85,7 +85,7 @@ def _metric(name: str, unit: str, blocks: Blocks, costs: Any, joins: Joins, fixe
 def _judged(name: str, found: Measurements, blocks: Blocks, costs: Array, **known: Any) -> Metric:
     """A maximum is not corrected; how far it is from whole networks is its error."""
     totals = _metric(name, found.unit, blocks, costs, "max").total(found.archs)
-    error = float(np.quantile(np.abs(found.networks - totals) / np.maximum(totals, 1e-300), 0.95))
+    error = error95(np.maximum(totals, 1e-300), found.networks)
     known["notes"] = {**known["notes"], "networks": len(found.archs)}
     return _metric(name, found.unit, blocks, costs, "max", error=error, **known)
 

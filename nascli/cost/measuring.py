@@ -14,7 +14,7 @@ from nascli.cost.macs import Macs
 from nascli.cost.meter import Meter
 from nascli.cost.model import Metric
 from nascli.cost.sampled_meter import SampledMeter
-from nascli.cost.validation import Networks, corrected, spread
+from nascli.cost.validation import Networks, corrected, error95, spread
 from nascli.errors import NascliError
 
 if TYPE_CHECKING:
@@ -46,10 +46,8 @@ def _with_error(meter: Meter, metric: Metric, blocks: Blocks, model: Callable[[S
     rng, space = np.random.default_rng(0), blocks.space
     archs = space.canonical(np.stack([rng.integers(0, size, WHOLE) for size in space.sizes], axis=1))
     found = np.array([meter.measure(model(arch).eval(), space.input_shape) for arch in archs.tolist()])
-    totals = metric.total(archs)
-    error = float(np.quantile(np.abs(found - totals) / totals, 0.95))
     notes = {**metric.notes, "inexact": "tensors that other parts keep are not seen", "networks": WHOLE}
-    return replace(metric, exact=False, error=error, notes=notes)
+    return replace(metric, exact=False, error=error95(metric.total(archs), found), notes=notes)
 
 
 def costs_of(meter: Meter, blocks: Blocks) -> list[int | float]:

@@ -90,8 +90,9 @@ def run_rounds(
         while not done:
             rows.append(_round(samplers, np.random.default_rng(len(rows))))
             samples, before, spent = np.array(rows), spent, time.monotonic() - begun
-            done = goal.ends(judged(samples), spent)
-            bar.advance(_told(judged(samples)), round(spent) - round(before))
+            seen = judged(samples)
+            done = goal.ends(seen, spent)
+            bar.advance(_told(seen), round(spent) - round(before))
             if keeper:
                 keeper.keep(metric, samples)
     return Rounds(samples, {"seconds": round(spent, 1), "load": load.facts(threads)})

@@ -87,10 +87,11 @@ class SampledMeter(Meter):
             empty = self.empty() if blocks else None
             every = samplers if empty is None else [*samplers, *[empty] * EMPTIES]
             found = run_rounds(self.metric, every, judged, goal, self.keeper, self.threads)
+        seen = judged(found.samples)
         self._found = {
-            "rounds": len(found.samples),
-            "reliability": reliability(judged(found.samples)),
-            "half_difference": half_difference(judged(found.samples)),
+            "rounds": len(seen),
+            "reliability": reliability(seen),
+            "half_difference": half_difference(seen),
             "overhead": None if empty is None else float(np.median(found.samples[:, n + m :])),
             **found.facts,
         }

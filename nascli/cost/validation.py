@@ -163,17 +163,21 @@ def _constant(y: Array) -> float:
 def judged(predicted: Array, measured: Array, rng: np.random.Generator) -> dict[str, Any]:
     """How far predictions (m,) are off, and their rank correlation with a 95 % interval from resampled networks.
 
-    "mape" and "max" are shares of what was measured; "error95" is the share of a prediction by which 95 % of the
-    networks cost more or less at most.
+    "mape" and "max" are shares of what was measured.
     """
     errors = np.abs(predicted - measured) / measured
     return {
         "mape": float(errors.mean()),
-        "error95": float(np.quantile(np.abs(predicted - measured) / predicted, 0.95)),
+        "error95": error95(predicted, measured),
         "max": float(errors.max()),
         "spearman": spearman(predicted, measured),
         "spearman_interval": _interval(predicted, measured, rng),
     }
+
+
+def error95(predicted: Array, measured: Array) -> float:
+    """The share of a prediction (m,) by which 95 % of the networks cost more or less at most."""
+    return float(np.quantile(np.abs(predicted - measured) / predicted, 0.95))
 
 
 def _interval(predicted: Array, measured: Array, rng: np.random.Generator) -> Sequence[float] | None:

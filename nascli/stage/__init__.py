@@ -1,7 +1,7 @@
 """Stages: a typed function becomes a command of the pipeline; the function itself stays a plain call."""
 
 from nascli.stage.declaration import Input, Stage, stage, stage_of
-from nascli.stage.plugins import Plugin, chosen_packages, installed_stages, packages_of, stage_names
+from nascli.stage.plugins import Plugin, chosen_packages, installed_stages, packages_of, stage_for, stage_names
 
 __all__ = [
     "Input",
@@ -11,6 +11,7 @@ __all__ = [
     "installed_stages",
     "packages_of",
     "stage",
+    "stage_for",
     "stage_names",
     "stage_of",
 ]

@@ -10,6 +10,7 @@ from typing import Any
 
 from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.base import Artifact
+from nascli.artifacts.files import taken
 from nascli.artifacts.lock import exclusive
 from nascli.config import Config
 from nascli.errors import NascliError, RunFailed, UsageError
@@ -74,7 +75,7 @@ def execute(
     if how.resume and path not in there:
         there = []  # a side artifact alone is of the run that was interrupted before its result
     if there and not replace:
-        raise UsageError(f"{there[0]} exists", hint="replace it with --force, or choose another -o")
+        raise taken(there[0])
     run = new_run(config, inputs, path, resume=how.resume)
     with ExitStack() as stack:
         if is_first_process(how.processes):

@@ -6,10 +6,11 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 from nascli.component import claims, owner
-from nascli.config import Document, closest
-from nascli.errors import ConfigError
+from nascli.config import Document, closest, read_document
+from nascli.errors import ComponentError, ConfigError
 from nascli.stage.declaration import Stage, stage_of
 
 GROUP = "nascli.stages"
@@ -25,6 +26,16 @@ class Plugin:
     stage: Stage | None
     error: str = ""
     hint: str = ""
+
+    def usable(self) -> Stage:
+        """The stage.
+
+        Raises:
+            ComponentError: it cannot be used.
+        """
+        if self.stage is None:
+            raise ComponentError(f"the stage '{self.name}' cannot be used", why=self.error, hint=self.hint)
+        return self.stage
 
 
 def stage_names() -> list[str]:
@@ -54,6 +65,17 @@ def installed_stages(names: Collection[str] | None = None, chosen: Mapping[str, 
         for name in sorted(points, key=_rank)
         if names is None or name in names
     ]
+
+
+def stage_for(name: str, file: Path | None) -> Stage:
+    """The installed stage of a name, of the package that a YAML chooses if it does.
+
+    Raises:
+        ConfigError: the YAML cannot be read.
+        ComponentError: the stage cannot be used.
+    """
+    (plugin,) = installed_stages((name,), chosen_packages(read_document(file)) if file else {})
+    return plugin.usable()
 
 
 def every_stage() -> list[Stage]:

@@ -11,7 +11,6 @@ old result whole; with the disk mended and --resume it must end as an undisturbe
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import random
 import shutil
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from nascli.console import out
-from tests.campaigns.reliability_kit import Log, Reference, digests, leftovers, references, unwhole
+from tests.campaigns.reliability_kit import Log, Reference, digests, leftovers, parser_of, references, unwhole
 
 ENOUGH = 64 * 2**20
 COLUMNS = ("stage", "fault", "tries", "hit", "old result kept", "then equal", "wrong")
@@ -100,12 +99,9 @@ class Disturbance:
 
 def main(words: list[str]) -> int:
     """Run the campaign."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     for fault, tries in (("full", 5), ("readonly", 4), ("failing", 4)):
         parser.add_argument(f"--{fault}", type=int, default=tries)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--log", type=Path, default=None)
     told = parser.parse_args(words)
     rows, log = [], Log(told.log)
     with tempfile.TemporaryDirectory(prefix="nascli-disk-") as name:

@@ -30,7 +30,7 @@ from nascli.console import out
 from nascli.errors import NascliError
 from tests.campaigns.fault_kit import in_process, make_base
 from tests.campaigns.fuzz_readers import READERS, Reader, Refused, prepare
-from tests.campaigns.reliability_kit import Log, environment
+from tests.campaigns.reliability_kit import Log, environment, parser_of
 
 GIB = 2**30
 LONGEST = 20  # seconds an input may take
@@ -135,12 +135,9 @@ def fuzz(reader: Reader, told: argparse.Namespace, base: Path, folder: Path) -> 
 
 def main(words: list[str]) -> int:
     """Run the campaign."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--seconds", type=float, default=20, help="of each reader")
     parser.add_argument("--inputs", type=int, default=2000, help="of each reader, at most")
-    parser.add_argument("--only", default="")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--log", type=Path, default=None)
     told = parser.parse_args(words)
     rows, log = [], Log(told.log)
     with tempfile.TemporaryDirectory(prefix="nascli-fuzz-") as name:

@@ -9,7 +9,6 @@ are read whole; the process is started again with --resume. Exits 1 if a file is
 
 from __future__ import annotations
 
-import argparse
 import random
 import shutil
 import signal
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from nascli.console import out
-from tests.campaigns.reliability_kit import Log, Reference, digests, leftovers, references, unwhole
+from tests.campaigns.reliability_kit import Log, Reference, digests, leftovers, parser_of, references, unwhole
 
 MOST = 4  # kills before a run is left to end
 COLUMNS = ("stage", "kills", "at a write", "temporary file there", "resumed", "whole after each", "ends", "bit-equal")
@@ -95,12 +94,9 @@ class Killing:
 
 def main(words: list[str]) -> int:
     """Run the campaign."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--kills", type=int, default=34)
     parser.add_argument("--writes", type=int, default=10)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--log", type=Path, default=None)
     told = parser.parse_args(words)
     rows = []
     with tempfile.TemporaryDirectory(prefix="nascli-kills-") as folder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shlex
@@ -32,6 +33,15 @@ search:
   checkpoint_minutes: 0.002
 retrain: {epochs: 2, checkpoint_steps: 5}
 """
+
+
+def parser_of(doc: str | None) -> argparse.ArgumentParser:
+    """The options that all campaigns over several things have."""
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("--only", default="", help="those whose names hold this")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--log", type=Path, default=None, help="each result as a line of JSON, as it comes")
+    return parser
 
 
 @dataclass(frozen=True)

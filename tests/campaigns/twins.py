@@ -8,7 +8,6 @@ that of one process alone.
 
 from __future__ import annotations
 
-import argparse
 import random
 import shutil
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from nascli.console import out
-from tests.campaigns.reliability_kit import Log, Reference, digests, leftovers, references, unwhole
+from tests.campaigns.reliability_kit import Log, Reference, digests, leftovers, parser_of, references, unwhole
 
 COLUMNS = ("stage", "rounds", "in use (3)", "exists (2)", "both 0", "bit-equal", "wrong")
 
@@ -47,11 +46,8 @@ def both(reference: Reference, rng: random.Random, rounds: int) -> dict[str, Any
 
 def main(words: list[str]) -> int:
     """Run the campaign."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--log", type=Path, default=None)
     told = parser.parse_args(words)
     log = Log(told.log)
     with tempfile.TemporaryDirectory(prefix="nascli-twins-") as name:
