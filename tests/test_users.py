@@ -57,10 +57,10 @@ def test_a_library_below_is_not_the_line(tmp_path: Path) -> None:
 
 
 def test_wrong_arguments_are_told_with_the_file(tmp_path: Path) -> None:
-    mine = loaded(tmp_path, "class Mine:\n    def updates(self, step):\n        pass\n", "Mine")
+    mine = loaded(tmp_path, "class OnlyHere:\n    def updates(self, step):\n        pass\n", "OnlyHere")
     told = users_error(raised(lambda: mine().updates(0, 1)), "nascli")
     assert told is not None
-    assert told.what == "mine.py: TypeError: Mine.updates() takes 2 positional arguments but 3 were given"
+    assert told.what == "mine.py: TypeError: OnlyHere.updates() takes 2 positional arguments but 3 were given"
 
 
 def test_a_package_that_a_reference_named_counts_and_ours_do_not(tmp_path: Path, monkeypatch: Any) -> None:

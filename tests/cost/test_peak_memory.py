@@ -137,3 +137,4 @@ def test_a_maximum_comes_back_from_a_file(tmp_path: Path) -> None:
     assert again.joins == "max"
     assert again.total(arch).tolist() == model.total("peak_memory_mb", arch).tolist()
     assert again.notes["batch"] == 2
+    assert "weights are not counted" in again.notes["counts"]

@@ -20,6 +20,7 @@ class Picked(Selected):
     """Always takes one candidate."""
 
     def __init__(self, i: int) -> None:
+        super().__init__({})
         self.i = i
 
     def of(self, choice: Any) -> Selection:
