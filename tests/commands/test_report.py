@@ -87,7 +87,7 @@ def test_without_the_extra_the_command_to_install_it_is_named(
 
 def test_a_file_whose_contents_no_stage_writes_is_an_error_and_leaves_nothing(tmp_path: Path, capsys: Captured) -> None:
     made = supernet()
-    made.header = made.header.model_copy(update={"summary": {"panel": {"0,1,2": {}, "1,1,1": []}}})
+    made.header = made.header.model_copy(update={"summary": {"panel": {"0,1,2": {}}, "panel_rounds": 3}})
     made.write(tmp_path / "supernet.pt")
     assert run(["report", str(tmp_path / "supernet.pt"), "-o", str(tmp_path / "r.html")]) == 3
     assert "supernet.pt: what it holds is not what a stage writes" in capsys.readouterr().err
