@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -86,15 +85,16 @@ class ZipTree(Tree):
         folders: set[str] = set()
         for info in self._archive().infolist():
             folders.update(_parents(info.filename))
-            if not info.is_dir():
+            if not info.filename.endswith("/"):
                 files[info.filename] = Stamp(info.file_size, f"{info.CRC:08x}")
         super().__init__(path, files, folders)
 
     def read(self, name: str) -> bytes:
         """See `Tree`."""
+        archive = self._archive()
         try:
-            return self._archive().read(name)
-        except (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+            return archive.read(name)
+        except Exception as error:  # zipfile raises whatever foreign bytes lead it to
             raise RunFailed(f"cannot read {self.where(name)}", why=str(error)) from None
 
     def _archive(self) -> zipfile.ZipFile:
@@ -102,7 +102,7 @@ class ZipTree(Tree):
         if self._opened is None or self._opened[0] != os.getpid():
             try:
                 self._opened = os.getpid(), zipfile.ZipFile(self.path)
-            except (OSError, zipfile.BadZipFile) as error:
+            except Exception as error:
                 raise RunFailed(f"{self.path} is no readable zip archive", why=str(error)) from None
         return self._opened[1]
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from nascli.cli import run
+from tests.artifacts.helpers import supernet
 
 from .reporting.helpers import pipeline
 
@@ -82,3 +83,12 @@ def test_without_the_extra_the_command_to_install_it_is_named(
     assert "needs matplotlib, which is not installed" in error
     assert "pip install 'nascli[report]'" in error
     assert not (tmp_path / "page.html").exists()
+
+
+def test_a_file_whose_contents_no_stage_writes_is_an_error_and_leaves_nothing(tmp_path: Path, capsys: Captured) -> None:
+    made = supernet()
+    made.header = made.header.model_copy(update={"summary": {"panel": {"0,1,2": {}}, "panel_rounds": 3}})
+    made.write(tmp_path / "supernet.pt")
+    assert run(["report", str(tmp_path / "supernet.pt"), "-o", str(tmp_path / "r.html")]) == 3
+    assert "supernet.pt: what it holds is not what a stage writes" in capsys.readouterr().err
+    assert not (tmp_path / "r.html").exists()

@@ -105,3 +105,18 @@ def test_a_path_to_nothing_useful_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file.txt").write_text("")
     with pytest.raises(ConfigError, match=rf"dataflow\.path: .*{name}"):
         open_tree(tmp_path / name, "dataflow.path")
+
+
+@pytest.mark.parametrize("version", [0, 20])
+def test_an_archive_that_zipfile_cannot_read_is_refused_by_name(tmp_path: Path, version: int) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("train/a.png", b"1")
+    raw = bytearray((tmp_path / "a.zip").read_bytes())
+    place = raw.index(b"PK\x01\x02")
+    if version:
+        raw[place + 6 : place + 8] = b"\x94\x00"  # the version that is needed to extract it: 14.8
+    else:
+        raw[place + 28 : place + 30] = b"\x00\x00"  # the length of its name
+    (tmp_path / "a.zip").write_bytes(raw)
+    with pytest.raises(RunFailed, match=r"a\.zip"):
+        open_tree(tmp_path / "a.zip", "path").read("train/a.png")

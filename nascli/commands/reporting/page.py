@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nascli import __version__
+from nascli.artifacts.formats import using
 from nascli.commands.reporting import (
     comparison,
     evaluation,
@@ -61,10 +62,15 @@ def require() -> None:
 
 
 def page(material: Material, title: str) -> Page:
-    """The page of what was gathered."""
+    """The page of what was gathered.
+
+    Raises:
+        ArtifactError: one of the artifacts holds what no stage writes.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    sections = [section for made in SECTIONS for section in made(material)]
+    with using(" or ".join(str(artifact.path) for artifact in material.artifacts)):
+        sections = [section for made in SECTIONS for section in made(material)]
     loader = FileSystemLoader(Path(__file__).with_name("templates"))
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
