@@ -85,7 +85,7 @@ class FabricRanks(Ranks):
         self.rank, self.world_size, self._fabric = fabric.global_rank, fabric.world_size, fabric
         self._control: Any = dist.new_group(backend="gloo", timeout=WAITING)
         world: Any = dist.group.WORLD
-        self._store: dist.Store = world.get_group_store()
+        self._store: Any = world.get_group_store()
         self._lost = False
 
     def barrier(self) -> None:
@@ -139,7 +139,8 @@ class FabricRanks(Ranks):
     def _cause(self, error: RuntimeError) -> str:
         """What a process said before it ended, or else how its end was noticed."""
         if self.is_first and self._store.check([FAILED]):
-            return self._store.get(FAILED).decode()
+            said: str = self._store.get(FAILED).decode()
+            return said
         return re.sub(r"^\[[^]]*\] ", "", str(error)).partition(". ")[0].partition("\n")[0]
 
     def finish(self) -> None:

@@ -76,7 +76,7 @@ def write_first(
         files: Mapping[str, bytes] = {}
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what torch and runtimes say of themselves: it is compared what they do
+                warnings.simplefilter("ignore")  # of torch and runtimes about themselves
                 files = form.make()
                 for name, data in files.items():
                     write_bytes(folder / name, data)
