@@ -161,7 +161,7 @@ def moved(batch: Any, device: torch.device) -> Any:
 
 def _seed(seed: int, epoch: int) -> int:
     entropy = np.random.SeedSequence(stream_seed(seed, "one-shot", epoch))
-    return int(entropy.generate_state(1, np.uint64)[0] >> 1)
+    return int(entropy.generate_state(1, np.uint64)[0]) >> 1
 
 
 Pairs = list[tuple[str, nn.Module]]
