@@ -21,8 +21,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, ValidationInfo
-from pydantic_core import CoreSchema, core_schema
+from pydantic import BeforeValidator, GetCoreSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema
 
 from nascli.config import Config as BaseConfig
 from nascli.config import Origin, closest, validate
@@ -105,7 +105,7 @@ class Kind:
     name: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.with_info_plain_validator_function(self._validate)
+        return BeforeValidator(self._validate).__get_pydantic_core_schema__(Any, handler)  # it knows the field's name
 
     def _validate(self, value: Any, info: ValidationInfo) -> Reference:
         origin = info.context if isinstance(info.context, Origin) else Origin()
