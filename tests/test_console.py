@@ -229,7 +229,7 @@ def test_help_names_the_choices_and_the_default_of_a_flag(nascli: Command) -> No
 def test_the_lines_of_a_paragraph_of_help_flow(nascli: Command) -> None:
     lines = [line.strip() for line in nascli("compare", "--help", COLUMNS="200").stdout.splitlines()]
     (line,) = [line for line in lines if line.startswith("Every strategy searches")]
-    assert "Runs that are there already" in line
+    assert "The problem is that of" in line
 
 
 def test_help_keeps_the_brackets_of_examples_and_arguments(nascli: Command) -> None:
