@@ -29,7 +29,9 @@ class SearchConfig(Task):
     )
     constraint: Constraints = shared((), description="bounds such as 'macs<=30e6'; all of them hold")
     margin: float | None = shared(
-        None, ge=0, description="relative error of measured costs that breaks no bound; null: what the table states"
+        None,
+        ge=0,
+        description="how far measured costs may be off without breaking a bound, a share; null: the table's error",
     )
     max_evaluations: int = Field(200, ge=1, description="architectures that are scored")
     time_budget: float | None = Field(

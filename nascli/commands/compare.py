@@ -27,9 +27,9 @@ def compare(  # noqa: PLR0913, PLR0917 (options of a command)
         list[str] | None, typer.Option("--supernet", metavar="PATH", help="A supernet; repeat it for several.")
     ] = None,
     lut: Annotated[str | None, typer.Option("--lut", metavar="PATH", help="A lookup table.")] = None,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Searches of each: seeds 0, 1, …")] = 5,
+    seeds: Annotated[int, typer.Option("--seeds", metavar="N", min=1, help="Searches of each: seeds 0, 1, …")] = 5,
     max_evaluations: Annotated[
-        int | None, typer.Option("--max-evaluations", min=1, help="Architectures that a search may score.")
+        int | None, typer.Option("--max-evaluations", metavar="N", min=1, help="Architectures that a search may score.")
     ] = None,
     truth: Annotated[
         str | None,
