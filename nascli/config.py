@@ -12,10 +12,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from yaml.composer import ComposerError
 
 from nascli.errors import ConfigError
@@ -33,6 +34,24 @@ class Config(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False, defer_build=True
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_path(cls, value: Any, info: ValidationInfo) -> Any:
+        """Text where a path is expected: a YAML has no paths, and strict validation takes nothing else."""
+        field = cls.model_fields.get(info.field_name or "")
+        return value if field is None else _with_paths(field.annotation, value)
+
+
+def _with_paths(annotation: Any, value: Any) -> Any:
+    """`value` with paths in place of text, where the annotation has a path and no text."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if isinstance(value, str):
+        options = args if origin in (Union, UnionType) else (annotation,)
+        return Path(value) if Path in options and str not in options else value
+    if isinstance(value, tuple) and origin is tuple and args[1:] == (...,):
+        return tuple(_with_paths(args[0], item) for item in value)
+    return value
 
 
 def option(default: Any = ..., **extra: Any) -> Any:
@@ -221,13 +240,13 @@ class Document:
         self.places[keys] = place
 
 
-def parse_scalar(text: str) -> Any:
-    """A YAML 1.2 value, as written after `--set key=`; sequences become tuples."""
+def parse_scalar(text: str, place: str = "--set") -> Any:
+    """A YAML 1.2 value, as written after `--set key=` or wherever `place` says; sequences become tuples."""
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise ConfigError(f"cannot read the value {_short(text)}", why=_reason(error)) from None
-    return None if node is None else _construct(node, (), {}, "--set")
+        raise ConfigError(f"{place}: cannot read the value {_short(text)}", why=_reason(error)) from None
+    return None if node is None else _construct(node, (), {}, place)
 
 
 def parse_assignment(text: str) -> tuple[Keys, Any]:

@@ -34,7 +34,7 @@ class Faces(Identities, ImageFolder):
         """Options of `faces`; relative paths start at the working folder."""
 
         pairs: Path | None = Field(
-            None, strict=False, description="file of the test pairs; null: drawn by seed", json_schema_extra=RUN_OPTION
+            None, description="file of the test pairs; null: drawn by seed", json_schema_extra=RUN_OPTION
         )
         augment: PictureAugment = PictureAugment()
 

@@ -32,7 +32,7 @@ def open_input(entry: Input, text: str | None) -> Artifact[Any] | None:
         if entry.optional:
             return None
         raise UsageError(f"--{entry.role} is missing", hint=f"make one: {entry.artifact.made_by}")
-    if entry.artifact is Architecture and "," in text and not Path(text).exists():
+    if entry.artifact is Architecture and ("," in text or text.isdecimal()) and not Path(text).exists():
         return Architecture.written(text)
     try:
         return entry.artifact.open(Path(text))

@@ -44,7 +44,7 @@ def load_config(target: Stage, file: Path | None, assignments: Sequence[str], fl
     data, origin = _section(document, target)
     merged = Document(data, dict(origin.places), document.base)
     if "NASCLI_SEED" in os.environ and "seed" in target.config.model_fields:
-        merged.put(("seed",), parse_scalar(os.environ["NASCLI_SEED"]), "NASCLI_SEED")
+        merged.put(("seed",), parse_scalar(os.environ["NASCLI_SEED"], "NASCLI_SEED"), "NASCLI_SEED")
     named = {name: _from_here(value) for name, value in flags.items() if name in target.components}
     for name, value in named.items():  # before --set, which gives options to the component that a flag names
         merged.put((name,), value, _flag(name))
