@@ -6,14 +6,8 @@ from typing import Any
 
 import pytest
 
-from nascli.config import (
-    Config,
-    Document,
-    Origin,
-    closest,
-    read_document,
-    validate,
-)
+from nascli.config import Config, Origin, closest, validate
+from nascli.document import Document, read_document
 from nascli.errors import ConfigError
 
 

@@ -68,8 +68,9 @@ def test_wrong_arguments_are_told_with_every_file_that_defines_the_name(tmp_path
     for name in ("second", "first"):
         (tmp_path / f"{name}.py").write_text(text)
         mine = load_object("block", f"./{name}.py:Twice", tmp_path)[0]
-    (tmp_path / "third.py").write_text("import sys\n\nTwice = next(m.Twice for m in list(sys.modules.values()) "
-                                       "if 'nascli_user_first' in m.__name__)\n")
+    (tmp_path / "third.py").write_text(
+        "import sys\n\nTwice = next(m.Twice for m in list(sys.modules.values()) if 'nascli_user_first' in m.__name__)\n"
+    )
     load_object("block", "./third.py:Twice", tmp_path)
     told = users_error(raised(lambda: mine().updates(0, 1)), "nascli")
     assert told is not None
