@@ -16,8 +16,8 @@ import typer
 
 from nascli import __version__
 from nascli.commands.stage_command import add_stage, epilog, prose
-from nascli.config import read_document
 from nascli.console import out
+from nascli.document import read_document
 from nascli.errors import Interrupted, NascliError, RunFailed, UsageError
 from nascli.ranks import is_first_of_node
 from nascli.stage import chosen_packages, installed_stages, packages_of, stage_names
