@@ -19,7 +19,7 @@ import torch.distributed as dist
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
-from torch.distributed.distributed_c10d import _abort_process_group, _get_default_store
+from torch.distributed.distributed_c10d import _abort_process_group  # nothing public ends all groups of NCCL at once
 
 from nascli.console import out
 from nascli.engine import pick
@@ -84,7 +84,8 @@ class FabricRanks(Ranks):
     def __init__(self, fabric: Fabric) -> None:
         self.rank, self.world_size, self._fabric = fabric.global_rank, fabric.world_size, fabric
         self._control: Any = dist.new_group(backend="gloo", timeout=WAITING)
-        self._store = _get_default_store()
+        world: Any = dist.group.WORLD
+        self._store: Any = world.get_group_store()
         self._lost = False
 
     def barrier(self) -> None:
@@ -138,7 +139,8 @@ class FabricRanks(Ranks):
     def _cause(self, error: RuntimeError) -> str:
         """What a process said before it ended, or else how its end was noticed."""
         if self.is_first and self._store.check([FAILED]):
-            return self._store.get(FAILED).decode()
+            said: str = self._store.get(FAILED).decode()
+            return said
         return re.sub(r"^\[[^]]*\] ", "", str(error)).partition(". ")[0].partition("\n")[0]
 
     def finish(self) -> None:

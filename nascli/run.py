@@ -77,7 +77,7 @@ class Run:
         """A seed for torch, of the same stream."""
         import numpy as np
 
-        return int(np.random.SeedSequence(stream_seed(self.seed, stream, step)).generate_state(1, np.uint64)[0] >> 1)
+        return int(np.random.SeedSequence(stream_seed(self.seed, stream, step)).generate_state(1, np.uint64)[0]) >> 1
 
     def start(self, force: bool = False) -> None:
         """Decide what becomes of an unfinished run; with `resume` and `force` it is resumed if it fits, else given up.

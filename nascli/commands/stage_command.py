@@ -32,7 +32,7 @@ FLAGS: dict[str, tuple[Any, str]] = {
     "accelerator": (Literal["auto", "cpu", "cuda", "mps"], "Where to compute."),
     "devices": (str, "Devices on each machine, a process for each; auto: all GPUs."),
     "num_nodes": (int, "How many machines run this command together."),
-    "precision": (Literal["32", "bf16", "fp16"], "Precision of the forward."),
+    "precision": (Literal["32", "fp32", "bf16", "fp16"], "Precision of the forward; fp32 is 32."),
 }
 
 COMMON: dict[str, tuple[Any, tuple[str, ...], str]] = {

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 class Triplet(Criterion):
-    """max(0, d(anchor, positive) - d(anchor, negative) + margin) between unit embeddings, the mean over triplets.
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin) between unit embeddings.
+
+    The mean over the triplets that are not yet so far apart.
 
     `hard`: for each anchor the farthest positive and the nearest negative (Hermans et al., 2017, arXiv:1703.07737).
     `semihard`: negatives farther than the positive, within the margin (FaceNet, Schroff et al., 2015,

@@ -16,7 +16,7 @@ from nascli.artifacts.model import Model
 from nascli.component import Reference
 from nascli.export.facts import Facts, facts_of
 from nascli.export.form import as_json, inputs, write_first
-from nascli.search_space.base import realise
+from nascli.search_space.base import realise, trained_network
 
 RECORD = "export.json"
 TORCH_TOLERANCE, ONNX_TOLERANCE = 1e-6, 1e-4
@@ -34,15 +34,14 @@ def export(model: Model, space: Reference | None, formats: Collection[str], fold
 
     Raises:
         UsageError: a format that needs what is not installed.
+        ArtifactError: the weights are not those of the network.
         ComponentError: the search space is one of the user's own, and is not named.
         Mismatch: the search space is another one.
         RunFailed: a format in which the network does not compute the same.
     """
     realised, record = realise(space, {"model": model.space})
     shape = tuple(realised.config.input_shape)
-    network = realised.model(model.payload.arch)
-    network.load_state_dict(model.payload.state_dict)
-    network.eval()
+    network = trained_network(realised, model).eval()
     with torch.no_grad():
         facts = facts_of(model, shape, network(inputs(1, shape)).shape[1:])
     report, measured = facts.as_json(), dict[str, Any]()

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from nascli.artifacts.base import same_space
+from nascli.artifacts.formats import using
 from nascli.artifacts.header import SpaceRecord
+from nascli.artifacts.model import Model
 from nascli.component import Component, Reference, installed, resolve
 from nascli.cost.blocks import Blocks
 from nascli.cost.meter import Meter
@@ -134,6 +136,19 @@ def realise(reference: Reference | None, records: Mapping[str, SpaceRecord]) -> 
             _same_file(reference, record, f"--{role}")
         same_space(found.space, record, f"--{role}", "use files of one search space, or make this one anew")
     return found, record_of(reference, found.space)
+
+
+def trained_network(space: SearchSpace, model: Model) -> nn.Module:
+    """The network of a model file, with its weights.
+
+    Raises:
+        ArtifactError: the weights are not those of its architecture.
+    """
+    with own_randomness():
+        network = space.model(model.payload.arch)
+    with using(model.path):
+        network.load_state_dict(model.payload.state_dict)
+    return network
 
 
 def _same_file(reference: Reference, record: SpaceRecord, role: str) -> None:

@@ -14,6 +14,7 @@ from nascli.space import Selection
 from nascli.training_strategy.base import Pass, TrainingStrategy, Update, Updates
 from nascli.users import example
 
+SPLITS, PARAMS = ("train", "arch"), ("weights", "arch", None)
 DETACHED = "no item(), detach() or no_grad() between outputs and loss"
 
 
@@ -29,6 +30,9 @@ def checked(strategy: TrainingStrategy, update: Update) -> Update:
     """An update as it was yielded; raises ComponentError where it is none, does nothing, or a pass cannot be run."""
     if not isinstance(update, Update):
         raise _wrong(strategy, f"updates() yielded {_named(update)}, expected an Update", "yield Update([Pass(…), …])")
+    if update.split not in SPLITS or update.params not in PARAMS:
+        what = f"updates() yielded an Update of split={update.split!r}, params={update.params!r}"
+        raise _wrong(strategy, what, "split is 'train' or 'arch'; params is 'weights', 'arch' or None")
     if not update.passes and update.penalty is None:
         raise _wrong(strategy, "updates() yielded an Update without passes: it would train nothing", "")
     for position, item in enumerate(update.passes):

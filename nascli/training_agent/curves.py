@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from nascli.errors import UsageError
 
 
-class Curves:
-    """Writes numbers by step into `folder`; does nothing where it is None.
+class Curves(AbstractContextManager["Curves"]):
+    """Writes numbers by step into `folder`, all of them by the end of the block; does nothing where it is None.
 
     Args:
         after: the step that a resumed training goes on from; what an interrupted one wrote behind it is void.
@@ -34,7 +35,7 @@ class Curves:
             if self._writer is not None and value is not None:
                 self._writer.add_scalar(name, value, step)
 
-    def close(self) -> None:
-        """Write what waits."""
+    def __exit__(self, *error: object) -> None:
+        """Write what waits, however the training ended."""
         if self._writer is not None:
             self._writer.close()

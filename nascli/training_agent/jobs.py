@@ -22,7 +22,7 @@ from nascli.cost.params import Params
 from nascli.engine import Engine
 from nascli.errors import UsageError
 from nascli.ranks import dealt
-from nascli.search_space.base import SearchSpace
+from nascli.search_space.base import SearchSpace, trained_network
 from nascli.training_agent.base import Setup
 from nascli.training_agent.loop import Trainer
 from nascli.training_agent.scoring import predict
@@ -75,11 +75,8 @@ def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, l
     """
     same_data(setup.dataflow.describe(), model.header.data, "--model")
     setup.agent.check(space, setup.dataflow)
-    trained, engine = model.payload, engines.engine()
-    network = space.model(trained.arch)
-    with using(model.path):
-        network.load_state_dict(trained.state_dict)
-    network.eval()
+    arch, engine = model.payload.arch, engines.engine()
+    network = trained_network(space, model).eval()
     shape = tuple(space.config.input_shape)
     costs = {"macs": Macs().measure(network, shape), "params": Params().measure(network, shape)}
     placed = engine.place(network)
@@ -90,9 +87,9 @@ def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, l
         return Evaluation({}, {})
     outputs, labels = (torch.cat(part) for part in zip(*parts, strict=True))
     report = setup.agent.report(outputs, labels, setup.dataflow.describe().classes)
-    report |= {"architecture": list(trained.arch), **costs}
+    report |= {"architecture": list(arch), **costs}
     if lut is not None:
-        report["table"] = _predicted(space, lut, trained.arch)
+        report["table"] = _predicted(space, lut, arch)
     return Evaluation(report, _latency(network.cpu(), shape, lut))
 
 

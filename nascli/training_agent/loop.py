@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import count
 from typing import Any, NoReturn
 
 from torch import nn
@@ -28,7 +29,7 @@ from nascli.training_agent.snapshot import restored, snapshot
 from nascli.training_agent.streams import Stream
 from nascli.training_agent.tally import Seen, Tally
 from nascli.training_agent.updates import Teacher, Updater
-from nascli.training_strategy.base import Pass, TrainingStrategy, Update
+from nascli.training_strategy.base import Losses, Pass, TrainingStrategy, Update
 
 LOG_EVERY = 50
 
@@ -101,10 +102,9 @@ class Trainer:
         self._clock = time.monotonic(), self.step
         curves = self.options.tensorboard and self.ranks.is_first
         self.curves = Curves(self.run.folder / "tensorboard" if curves else None, self.step)
-        with self.run.progress("training", self.total, self.step) as bar:
+        with self.curves, self.run.progress("training", self.total, self.step) as bar:
             while self.step < self.total:
                 self._one_step(bar)
-        self.curves.close()
         self._check()
         seen = {f"train_{name}": value for name, value in self._last.items()}
         judged = {} if self.panel is None else self.panel.summary()
@@ -142,25 +142,27 @@ class Trainer:
     def _train_step(self) -> None:
         updates = updates_of(self.strategy, self.step, self.run.rng("path", self.step))
         batches: dict[str, Batch] = {}
-        number = 0
+        losses: Any = None  # which starts the generator
         with self.engine.seeded(self.run.torch_seed("step", self.step)):
-            try:
-                update = next(updates)
-                while True:
-                    update = checked(self.strategy, update)
-                    if update.split not in batches:
-                        batches[update.split] = self._batch(update.split)
-                    with self._chances(update, number):
-                        losses = self.updater.run(update, batches[update.split], self.streams[update.split].share)
-                    self.tally.add(self.step, self._rate, [path_of(item) for item in update.passes], losses)
-                    if self.ema is not None and update.params == "weights":
-                        self.ema.update(self.module)
-                    number += 1
+            for number in count():
+                try:
                     update = updates.send(losses)
-            except StopIteration:
-                pass
+                except StopIteration:
+                    break
+                losses = self._update(checked(self.strategy, update), number, batches)
         self.schedule.step()
         self.step += 1
+
+    def _update(self, update: Update, number: int, batches: dict[str, Batch]) -> Losses:
+        """Run one update of a step; all of its updates on a split have one batch."""
+        if update.split not in batches:
+            batches[update.split] = self._batch(update.split)
+        with self._chances(update, number):
+            losses = self.updater.run(update, batches[update.split], self.streams[update.split].share)
+        self.tally.add(self.step, self._rate, [path_of(item) for item in update.passes], losses)
+        if self.ema is not None and update.params == "weights":
+            self.ema.update(self.module)
+        return losses
 
     def _chances(self, update: Update, number: int) -> AbstractContextManager[None]:
         """What layers draw differs from process to process; what strategies draw, and mutators in layers, must not."""

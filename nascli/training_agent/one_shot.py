@@ -20,6 +20,7 @@ from nascli.errors import ArtifactError, UsageError
 from nascli.run import stream_seed
 from nascli.supernet.choices import choices_of
 from nascli.supernet.mutables import InputChoice, LayerChoice, Mutable
+from nascli.training_agent.optimisation import restore_optimizer
 
 Batches = Iterable[Any] | Callable[[int], Iterable[Any]]
 """The batches of every epoch, or a function that gives those of an epoch, from 0."""
@@ -119,7 +120,7 @@ class OneShotTrainer(ABC):
         self._place()
         self.model.load_state_dict(state["model"])
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
+            restore_optimizer(optimizer, state["optimizers"][name])
         self.engine.scaler.load_state_dict(state["scaler"])
         self.epoch, self.history = state["epoch"], list(state["history"])
 
@@ -160,7 +161,7 @@ def moved(batch: Any, device: torch.device) -> Any:
 
 def _seed(seed: int, epoch: int) -> int:
     entropy = np.random.SeedSequence(stream_seed(seed, "one-shot", epoch))
-    return int(entropy.generate_state(1, np.uint64)[0] >> 1)
+    return int(entropy.generate_state(1, np.uint64)[0]) >> 1
 
 
 Pairs = list[tuple[str, nn.Module]]

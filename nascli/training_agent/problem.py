@@ -22,7 +22,7 @@ from nascli.run import Run
 from nascli.search_strategy.base import Need, Score
 from nascli.space import Archs, Forward, Space, compact
 from nascli.training_agent.base import Evaluator
-from nascli.training_agent.executor import Scored, ThisProcess, Workers, fitting, shared_out
+from nascli.training_agent.workers import Processes, Scored, Workers, shared_out
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,7 +75,7 @@ class Problem:
         self.bar: Bar | None = None
         self.data: DataRecord | None = None
         self._record, self._evaluator, self._run, self._budget = record, evaluator, run, budget
-        self._workers = workers or ThisProcess(evaluator)
+        self._workers = workers or Processes(evaluator)
         metrics = [*(c.metric for c in feasible.constraints), "macs", *sorted(costs.metrics)]
         self._tie = next((name for name in metrics if name in costs.metrics), None)
         self._scores: dict[bytes, Score] = {}
@@ -133,8 +133,8 @@ class Problem:
     def _groups(self, archs: Archs) -> list[Archs]:
         """Canonical architectures (n, d) in groups that are scored in one call each."""
         groups = self._evaluator.groups(archs)
-        if not self._evaluator.compares:
-            groups = shared_out(groups, self._workers.at_once) if self._workers.at_once > 1 else groups
+        if self._workers.at_once > 1 and not self._evaluator.compares:
+            groups = shared_out(groups, self._workers.at_once)
         return [archs[rows] for rows in groups]
 
     def known(self, arch: Archs) -> Score | None:
@@ -173,7 +173,6 @@ class Problem:
         self._run.stop_if_asked()
 
     def _receive(self, archs: Archs, scores: Sequence[Score]) -> None:
-        scores = fitting(archs, scores, type(self._evaluator).__name__)
         self._arrived |= {arch.tobytes(): score for arch, score in zip(archs, scores, strict=True)}
         self._run.log(event="score", evaluated=len(self._arrived), architecture=compact(archs[-1]))
         if self._run.checkpoint_due(self._budget.checkpoint_minutes):

@@ -19,9 +19,10 @@ from pydantic import AfterValidator, Field
 from nascli.errors import RunFailed, UsageError
 from nascli.run import Run
 from nascli.training_agent.base import Evaluator
-from nascli.training_agent.executor import Executor, Workers
+from nascli.training_agent.executor import Executor
 from nascli.training_agent.job import Job
 from nascli.training_agent.settings import Engines
+from nascli.training_agent.workers import Workers
 
 MIB = 2**20
 STORE_BYTES = 80 * MIB

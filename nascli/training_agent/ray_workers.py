@@ -17,8 +17,8 @@ from nascli.run import Run
 from nascli.search_strategy.base import Score
 from nascli.space import Archs
 from nascli.training_agent.base import Evaluator
-from nascli.training_agent.executor import Scored
 from nascli.training_agent.job import Job
+from nascli.training_agent.workers import Scored, scored
 
 POLL_S = 0.5
 PATIENCE_S = 30.0
@@ -40,7 +40,7 @@ class Worker:
     def score(self, archs: Archs) -> list[Score] | NascliError:
         """The scores of a group (n, d)."""
         try:
-            return self._evaluator.evaluate(archs)
+            return scored(self._evaluator, archs)
         except NascliError as error:
             return _plain(error)
 

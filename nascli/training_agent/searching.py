@@ -33,7 +33,7 @@ from nascli.training_agent.base import Evaluator, EvaluatorInputs, NoEvaluator
 from nascli.training_agent.executor import Executor, Local
 from nascli.training_agent.job import Job
 from nascli.training_agent.problem import Problem
-from nascli.training_agent.sharding import Sharded, done, serve
+from nascli.training_agent.workers import done, serve
 
 WITH_ARCH_PARAMETERS = "nascli train-supernet -c CONFIG --training-strategy differentiable -o supernet.pt"
 
@@ -98,8 +98,6 @@ def _run(
     if not ranks.is_first:
         served: Architecture = serve(evaluator, ranks)
         return served
-    if ranks.world_size > 1:
-        evaluator = Sharded(evaluator, ranks)
     run.facts |= {"data": data.fingerprint if data else None, **facts}
     job = partial(Job.of, {"evaluator": told.evaluator, **told.parts}, inputs, facts)
     with told.executor.workers(evaluator, job, run) as workers:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from nascli.training_agent.base import Setup
 
 
-def _text(value: object) -> object:
-    """YAML reads `precision: 32` as a number."""
-    return "32" if value == 32 else value
+def _precision(value: object) -> object:
+    """YAML reads `precision: 32` as a number; meters, as most of the field, say fp32."""
+    return "32" if value in (32, "fp32") else value
 
 
 def _count(value: object) -> object:
@@ -41,8 +41,8 @@ class Engines(Config):
         1, description="processes on each node, a device each; auto: all GPUs, or one CPU"
     )
     num_nodes: int = run_option(1, ge=1, description="machines that run the same command together")
-    precision: Annotated[Literal["32", "bf16", "fp16"], BeforeValidator(_text)] = Field(
-        "32", description="precision of forwards and losses", json_schema_extra={"shared": True}
+    precision: Annotated[Literal["32", "bf16", "fp16"], BeforeValidator(_precision)] = Field(
+        "32", description="precision of forwards and losses; fp32 is 32", json_schema_extra={"shared": True}
     )
 
     threads: int = run_option(0, ge=0, description="threads of the CPU; 0: as many as torch takes")

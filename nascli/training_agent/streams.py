@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nascli.dataflow.base import Batch, Dataflow
-from nascli.errors import ConfigError
+from nascli.errors import ConfigError, RunFailed
 from nascli.ranks import ALONE, Ranks
 from nascli.training_agent.exchange import Share
 
@@ -52,7 +52,11 @@ class Stream:
         return Share(ranks, (part.stop - part.start) / images)
 
     def next(self) -> Batch:
-        """The next batch, or this process's part of it, on the device, channels_last."""
+        """The next batch, or this process's part of it, on the device, channels_last.
+
+        Raises:
+            RunFailed: the data gave fewer batches than an epoch has.
+        """
         epoch, start = divmod(self.position, self.steps)
         if self._batches is None or start == 0:
             self._batches = self.dataflow.batches(
@@ -66,5 +70,10 @@ class Stream:
                 withhold_arch=self.withhold_arch,
                 ranks=self.share.ranks,
             )
+        batch = next(self._batches, None)
+        if batch is None:
+            name = self.dataflow.describe().name
+            what = f"the data '{name}' ended before batch {start + 1} of an epoch of {self.steps}"
+            raise RunFailed(what, why="batches() must give as many as steps_per_epoch() says")
         self.position += 1
-        return next(self._batches)
+        return batch

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nascli.artifacts.base import same_data
-from nascli.artifacts.formats import using
 from nascli.artifacts.model import Model
 from nascli.component import Reference
 from nascli.errors import ComponentError
-from nascli.search_space.base import SearchSpace, realise
+from nascli.search_space.base import SearchSpace, realise, trained_network
 from nascli.training_agent.base import Setup
 
 if TYPE_CHECKING:
@@ -51,7 +50,4 @@ class Taught:
             Mismatch: it was trained on other data.
         """
         same_data(setup.dataflow.describe(), self.model.header.data, "--teacher")
-        network = self.space.model(self.model.payload.arch)
-        with using(self.model.path):
-            network.load_state_dict(self.model.payload.state_dict)
-        return network
+        return trained_network(self.space, self.model)

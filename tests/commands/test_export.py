@@ -245,6 +245,15 @@ def test_bad_input_is_refused_and_nothing_is_written(
     assert {path.name for path in folder.iterdir()} == before
 
 
+def test_weights_of_another_network_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = Model.open(trained(folder, TINY))
+    weights = dict(list(model.payload.state_dict.items())[1:])
+    Model(TrainedModel(model.payload.arch, weights), space=model.space).write(folder / "model.pt")
+    assert run(["export", "--model", "model.pt", "-o", "out"]) == 3
+    assert "model.pt: what it holds is not what a stage writes" in capsys.readouterr().err
+    assert not (folder / "out").exists()
+
+
 def test_onnx_is_asked_for_where_it_is_not_installed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

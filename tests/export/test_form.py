@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,15 @@ def test_the_first_form_that_computes_the_same_is_left_alone_in_the_folder(tmp_p
     found = write_first(forms, nn.ReLU(), SHAPE, tmp_path, 1e-6)
     assert (found.form.name, found.max_abs_difference) == ("good", 0)
     assert [path.name for path in tmp_path.iterdir()] == ["good.bin"]
+
+
+def test_a_form_whose_loading_warns_is_as_good(tmp_path: Path) -> None:
+    def warns(x: Tensor) -> Tensor:
+        warnings.warn("the given buffer is not writable", UserWarning, stacklevel=1)
+        return x.relu()
+
+    found = write_first([form("warns", warns), form("later", torch.relu)], nn.ReLU(), SHAPE, tmp_path, 1e-6)
+    assert found.form.name == "warns"
 
 
 def test_every_reason_is_told_where_none_does(tmp_path: Path) -> None:

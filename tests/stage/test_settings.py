@@ -110,6 +110,10 @@ def test_precision_may_be_the_number_that_yaml_reads() -> None:
     assert supernet("precision=32").precision == "32"
 
 
+def test_single_precision_is_called_as_meters_call_it_too() -> None:
+    assert supernet("precision=fp32").precision == "32"
+
+
 def test_one_bound_may_stand_alone() -> None:
     config = load_config(stage_of(search), None, ("constraint=macs<=3e5",), {})
     assert isinstance(config, SearchConfig)

@@ -49,6 +49,9 @@ def test_updates_are_a_generator(answer: Callable[..., Any], message: str) -> No
     [
         ([Pass(None)], "yielded a list, expected an Update"),
         (Update([]), "without passes: it would train nothing"),
+        (None, "yielded None, expected an Update"),
+        (Update([Pass(None)], split="valid"), "split='valid'"),  # type: ignore[arg-type]
+        (Update([Pass(None)], params="alphas"), "params='alphas'"),  # type: ignore[arg-type]
         (Update([FORWARD]), "pass 0 is a dict, expected a Pass"),  # type: ignore[list-item]
         (Update([Pass(None), Pass([0, 1])]), "pass 1 runs a list, expected what a supernet runs"),  # type: ignore[arg-type]
         (Update([Pass({"layer_00": 1})]), "pass 0 runs a dict, expected"),  # type: ignore[dict-item]

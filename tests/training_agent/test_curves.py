@@ -27,9 +27,8 @@ def test_without_a_folder_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_tensorboard: None
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    curves = Curves(None)
-    curves.add(1, loss=0.5, tau=None)
-    curves.close()
+    with Curves(None) as curves:
+        curves.add(1, loss=0.5, tau=None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -77,6 +76,7 @@ def test_a_resumed_training_goes_on_with_its_curves_where_its_checkpoint_was(tmp
     options = training(tensorboard=True, epochs=20, checkpoint_steps=60)
     with pytest.raises(Crash):
         retrain(tiny(), ARCH, setup(Dying(tmp_path / "out.pt")), options)
+    assert [step for step, _ in curves_in(tmp_path / "out.pt.run" / "tensorboard")["loss"]] == [50, 100]
     retrain(tiny(), ARCH, setup(Run(tmp_path / "out.pt", resume=True)), options)
     found = curves_in(tmp_path / "out.pt.run" / "tensorboard")
     assert [step for step, _ in found["loss"]] == [50, 100, 140]

@@ -7,30 +7,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nascli.artifacts.history import History
-from nascli.errors import BudgetSpent, Interrupted, RunFailed
+from nascli.errors import BudgetSpent, Interrupted
 from nascli.search_strategy.base import Score
 from nascli.search_strategy.evolution import Evolution
 from nascli.space import Archs
-from nascli.training_agent.executor import Local, Scored, ThisProcess, fitting, shared_out
+from nascli.training_agent.executor import Local
 from nascli.training_agent.problem import Problem
+from nascli.training_agent.workers import Processes, Scored
 from tests.search_strategy.helpers import Budget, Formulaic, Toy, additive, toy
 
 TABLES = np.random.default_rng(2).integers(0, 90, (5, 4)).tolist()
 FOUR = np.array([[0, 0, 0, 0, 0], [1, 1, 1, 1, 1], [2, 2, 2, 2, 2], [3, 3, 3, 3, 3]])
 
 
-class Backwards(ThisProcess):
+class Backwards(Processes):
     """The last group first; asked to stop, or late, once `most` groups are there."""
-
-    at_once = 3
 
     def __init__(self, evaluator: Formulaic, problem: Problem, most: int = 10**9) -> None:
         super().__init__(evaluator)
-        self._problem, self._most = problem, most
+        self.at_once, self._problem, self._most = 3, problem, most
 
     def scores(self, groups: Sequence[Archs]) -> Scored:
         for archs in reversed(groups):
@@ -80,7 +77,7 @@ def test_what_came_before_its_turn_is_in_a_checkpoint(tmp_path: Path) -> None:
     assert (saved.archs.tolist(), problem.evaluated) == ([FOUR[1].tolist()], 0)
 
 
-class Overtaken(ThisProcess):
+class Overtaken(Processes):
     """The third group comes before the second one."""
 
     def scores(self, groups: Sequence[Archs]) -> Scored:
@@ -118,15 +115,6 @@ def test_a_group_that_is_compared_is_not_shared_out(tmp_path: Path) -> None:
     assert [score.loss for score in backwards(parts).score(FOUR)] == [4] * 4
 
 
-@given(st.lists(st.integers(1, 9), max_size=6), st.integers(1, 9))
-def test_groups_shared_out_keep_their_order_and_are_enough(sizes: list[int], parts: int) -> None:
-    rows = iter(range(sum(sizes)))
-    groups = [[next(rows) for _ in range(size)] for size in sizes]
-    found = shared_out(groups, parts)
-    assert [row for group in found for row in group] == list(range(sum(sizes)))
-    assert max(map(len, found), default=1) <= max(1, -(-sum(sizes) // parts))
-
-
 def test_the_local_executor_scores_a_group_when_it_is_asked_for(tmp_path: Path) -> None:
     parts = Toy(tmp_path, toy(tmp_path, TABLES).model, additive(TABLES))
     parts.problem()
@@ -138,22 +126,3 @@ def test_the_local_executor_scores_a_group_when_it_is_asked_for(tmp_path: Path) 
         coming = workers.scores([FOUR[:2], FOUR[2:]])
         next(coming)
         assert len(parts.evaluator.seen) == 2
-
-
-@pytest.mark.parametrize(
-    ("scores", "said"),
-    [
-        ([Score(0.5, 1.0, 8)], "gave 1 scores for 2"),
-        ([Score(0.5, 1.0, 8)] * 3, "gave 3 scores for 2"),
-        ([Score(0.5, 1.0, 8), Score(float("nan"), 1.0, 8)], "scored 1,0 with nan"),
-        ([Score(0.5, float("inf"), 8)] * 2, "scored 0,1 with 0.5, loss inf"),
-    ],
-)
-def test_scores_that_an_evaluator_may_not_give_fail_the_run(scores: list[Score], said: str) -> None:
-    with pytest.raises(RunFailed, match=f"the evaluator Mine {said}"):
-        fitting(np.array([[0, 1], [1, 0]]), scores, "Mine")
-
-
-def test_a_failed_score_is_one_that_an_evaluator_may_give() -> None:
-    failed = [Score(float("nan"), float("nan"), 0, "out of memory")]
-    assert fitting(np.array([[0, 1]]), failed, "Mine") == failed

@@ -146,6 +146,34 @@ def test_a_loaded_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
     assert second.ended == [2, 3]
 
 
+class Convolved(OneShotTrainer):
+    """A convolution and a fused optimiser, whose momentum lies in memory as the weights do."""
+
+    def __init__(self, epochs: int) -> None:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        images = torch.rand(8, 3, 6, 6, generator=torch.Generator().manual_seed(1))
+        super().__init__(model, epochs, [(images, torch.arange(8) % 4)], CPU)
+        self.optimizers["weights"] = torch.optim.SGD(self.model.parameters(), 0.1, 0.9, fused=True)
+
+    def training_step(self, batch: Any) -> None:
+        x, y = batch
+        self.update("weights", lambda: F.cross_entropy(self.model(x), y))
+
+    def export(self) -> None: ...
+
+
+def test_a_loaded_momentum_lies_in_memory_as_its_weights_do(tmp_path: Path) -> None:
+    whole, first, second = Convolved(3), Convolved(2), Convolved(3)
+    whole.fit()
+    first.fit()
+    first.save(tmp_path / "c.pt")
+    second.load(tmp_path / "c.pt")
+    second.fit()
+    assert states_equal(whole, second)
+
+
 def test_random_numbers_follow_from_the_seed_and_leave_torchs_generator_alone() -> None:
     trainers = [DartsTrainer(1, seed=seed) for seed in (0, 0, 1)]
     with torch.random.fork_rng():

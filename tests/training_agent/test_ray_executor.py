@@ -51,7 +51,8 @@ class Fragile(Evaluator):
         return [list(range(len(archs)))]
 
     def evaluate(self, archs):
-        return [self._score([int(i) for i in arch]) for arch in archs]
+        scores = [self._score([int(i) for i in arch]) for arch in archs]
+        return scores[1:] if Path("deadly").exists() and Path("deadly").read_text() == "few" else scores
 
     def _score(self, arch):
         deadly, once = Path("deadly"), Path(f"once-{arch}")
@@ -168,6 +169,12 @@ def test_a_bug_in_an_evaluator_ends_the_search(ray: Ray, fragile: Reference, tmp
     with pytest.raises(RunFailed, match="scoring failed in a worker") as caught:
         search(ray, "ray", fragile)
     assert caught.value.why == "ZeroDivisionError: by nothing"
+
+
+def test_scores_that_an_evaluator_may_not_give_end_the_search(ray: Ray, fragile: Reference, tmp_path: Path) -> None:
+    (tmp_path / "deadly").write_text("few")
+    with pytest.raises(RunFailed, match="the evaluator Fragile gave"):
+        search(ray, "ray", fragile)
 
 
 def test_a_worker_says_what_it_lacks(ray: Ray, fragile: Reference, tmp_path: Path) -> None:

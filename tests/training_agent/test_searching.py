@@ -23,6 +23,7 @@ from nascli.cost.model import CostModel
 from nascli.cost.params import Params
 from nascli.cost.table import to_table
 from nascli.errors import ConfigError, Infeasible, Interrupted, Mismatch, UsageError
+from nascli.ranks import Ranks
 from nascli.run import Run
 from nascli.search_space.base import SearchSpace, record_of
 from nascli.search_space.tiny import Tiny
@@ -266,6 +267,23 @@ def test_what_a_generator_learned_lies_beside_the_result_and_answers_later_searc
     assert "accuracy" in scored.header.summary
     assert "accuracy" not in alone.header.summary
     assert not (tmp_path / "arch.generator.pt").exists()
+
+
+class Pair(Ranks):
+    """The first of two processes, the other of which has nothing to do."""
+
+    world_size = 2
+
+    def gather(self, value: Any) -> list[Any]:
+        return [value, []]
+
+
+def test_what_a_generator_learned_answers_without_a_supernet_on_several_processes_too(tmp_path: Path) -> None:
+    learning(tmp_path, GENERATOR, checkpoint(tmp_path))
+    run = Run(tmp_path / "pair.npy")
+    run.ranks = Pair()
+    state = StrategyState.open(tmp_path / "arch.generator.pt")
+    assert "accuracy" not in learning(tmp_path, GENERATOR, None, state, run=run).header.summary
 
 
 class CutRun(Run):

@@ -1,8 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import pytest
 import torch
 
+from nascli.dataflow.base import Batch
+from nascli.dataflow.synthetic import Synthetic
 from nascli.engine import Engine
+from nascli.errors import RunFailed
 from nascli.training_agent.streams import Stream
 
 from .helpers import flow
@@ -45,3 +53,14 @@ def test_withholding_the_arch_images_shortens_the_epoch() -> None:
 
 def test_batches_are_channels_last() -> None:
     assert images(stream(), 1)[0].is_contiguous(memory_format=torch.channels_last)
+
+
+def test_data_that_end_early_are_told() -> None:
+    class Short(Synthetic):
+        def batches(self, *arguments: Any, **options: Any) -> Iterator[Batch]:
+            return islice(super().batches(*arguments, **options), 2)
+
+    data = Short(Short.Config(classes=4, image_shape=(3, 8, 8), train_images=60, test_images=12, batch_size=8))
+    of = Stream(data, "train", Engine("cpu"), 0)
+    with pytest.raises(RunFailed, match="ended before batch 3 of an epoch of 6"):
+        images(of, 6)

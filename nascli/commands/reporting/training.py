@@ -52,7 +52,7 @@ def _curves(artifact: Artifact[Any], name: str) -> Iterator[Part]:
             f"The log ends at step {rows[-1]['step']:,}, the training at {show(steps)}: it may be another's.", True
         )
     per_epoch = _per_epoch(artifact.header.summary)
-    rows = rows[:: math.ceil(len(rows) / POINTS)]
+    rows = [*rows[: -1 : math.ceil(len(rows) / POINTS)], rows[-1]]
     shown = {key: words for key, words in CURVES.items() if any(_finite(row.get(key)) for row in rows)}
 
     def draw(axes: Sequence[Axes]) -> None:

@@ -97,6 +97,12 @@ def test_a_log_that_ends_elsewhere_is_doubted(tmp_path: Path) -> None:
     assert "The log ends at step 20, the training at 30" in shown(tmp_path / "supernet.pt").text
 
 
+def test_of_a_long_log_the_last_step_is_shown(tmp_path: Path) -> None:
+    pipeline(tmp_path)
+    log(tmp_path / "supernet.pt", [{"event": "train", "step": i, "loss": 1 / i} for i in range(1, 1603)])
+    assert "loss from 1 to 0.0006242 in 1,602 steps" in shown(tmp_path / "supernet.pt").text
+
+
 def test_the_search_shows_every_candidate_the_front_and_the_bound(whole: Seen) -> None:
     assert "3 candidates, macs from 1,007 to 22,007, best accuracy 0.7500; chosen: 1,1,1 with 0.7500" in whole.text
     assert "2 on the front, within macs<=30000" in whole.text
