@@ -10,13 +10,10 @@ from pydantic import Field
 
 from nascli.cost.rounds import Sampler
 from nascli.cost.sampled_meter import SampledMeter
+from nascli.cost.units import unit_of
 
 if TYPE_CHECKING:
     from torch import nn
-
-UNITS = ("s", "ms", "us", "j", "mj", "uj", "w", "mb", "kb", "gb")
-"""What the end of a function's name says of its unit, as in `energy_mj`."""
-
 
 class FunctionMeter(SampledMeter):
     """Calls a function of the user's once a round for each block, and for each whole network."""
@@ -40,11 +37,11 @@ class FunctionMeter(SampledMeter):
 @cache
 def wrap(function: Callable[..., float]) -> type[FunctionMeter]:
     """The meter that a function is: its name is the metric, and the end of its name the unit."""
-    end = function.__name__.rpartition("_")[2].lower()
+    metric = function.__name__.lower()
     members = {
         "function": staticmethod(function),
-        "metric": function.__name__.lower(),
-        "unit": end if end in UNITS else "1",
+        "metric": metric,
+        "unit": unit_of(metric) or "1",
         "__doc__": function.__doc__,
         "__module__": function.__module__,
     }

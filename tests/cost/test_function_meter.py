@@ -33,7 +33,7 @@ def test_a_function_is_a_meter_with_its_name_and_unit(folder: Path) -> None:
     meter = resolve(
         "meter", {"use": "./board.py:energy_mj", "batch": 3, "device": "board"}, Origin(base=folder)
     ).build()
-    assert (meter.metric, meter.unit, meter.exact) == ("energy_mj@board", "mj", False)
+    assert (meter.metric, meter.unit, meter.exact) == ("energy_mj@board", "mJ", False)
     assert meter.measure(torch.nn.Conv2d(3, 4, 1), (3, 5, 5)) == 3 * 4 * 25
 
 
