@@ -15,6 +15,7 @@ from nascli.cost.units import unit_of
 if TYPE_CHECKING:
     from torch import nn
 
+
 class FunctionMeter(SampledMeter):
     """Calls a function of the user's once a round for each block, and for each whole network."""
 
