@@ -1,4 +1,4 @@
-"""Mutation testing of `artifacts/`, `cost/`, `config.py`, `document.py` by mutmut: changes of the code that no test notices.
+"""Mutation testing of `artifacts/`, `cost/`, `config.py`, `document.py` by mutmut: changes that no test notices.
 
     pip install mutmut; nox -s reliability -- mutants [--sample 200] [--minutes 60] [--seed 0] [--log FILE]
 
