@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import shlex
 import sys
@@ -16,9 +15,9 @@ from typing import Annotated
 import typer
 
 from nascli import __version__
-from nascli.commands.stage_command import add_stage, epilog, escaped
-from nascli.config import read_document
+from nascli.commands.stage_command import add_stage, epilog, prose
 from nascli.console import out
+from nascli.document import read_document
 from nascli.errors import Interrupted, NascliError, RunFailed, UsageError
 from nascli.ranks import is_first_of_node
 from nascli.stage import chosen_packages, installed_stages, packages_of, stage_names
@@ -26,15 +25,17 @@ from nascli.users import users_error
 
 HELP = """One-shot neural architecture search, a command per stage and a file per result.
 
+A REF names a component: as `nascli list` shows it, as ./file.py:Class, or as package.module:Class.
+
 Exit codes: 0 done, 1 a bug, 2 usage or configuration, 3 an artifact is missing, broken or does not fit,
 4 no architecture meets the constraint, 5 the run failed, 130 interrupted (go on with --resume).
 """
 
 COMMANDS = {  # name → panel of the help page, function
-    "export": ("Pipeline", "nascli.commands.export:export"),
-    "compare": ("Pipeline", "nascli.commands.compare:compare"),
-    "export-blocks": ("Pipeline", "nascli.commands.export_blocks:export_blocks"),
-    "import-measurements": ("Pipeline", "nascli.commands.import_measurements:import_measurements"),
+    "export": ("Around the pipeline", "nascli.commands.export:export"),
+    "compare": ("Around the pipeline", "nascli.commands.compare:compare"),
+    "export-blocks": ("Around the pipeline", "nascli.commands.export_blocks:export_blocks"),
+    "import-measurements": ("Around the pipeline", "nascli.commands.import_measurements:import_measurements"),
     "report": ("Inspect", "nascli.commands.report:report"),
     "init": ("Components", "nascli.commands.init:init"),
     "scaffold": ("Components", "nascli.commands.scaffold:scaffold_component"),
@@ -59,9 +60,11 @@ def build_app(only: Collection[str] | None = None, packages: Mapping[str, str] |
         no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich", add_completion=True
     )
 
-    @app.callback(help=HELP)
+    @app.callback(help=prose(HELP))
     def root(
-        version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+        version: Annotated[
+            bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        ] = False,
     ) -> None:
         pass
 
@@ -78,8 +81,7 @@ def _add_command(app: typer.Typer, name: str, panel: str, target: str) -> None:
     path, _, attribute = target.partition(":")
     module = import_module(path)
     function, examples = getattr(module, attribute), getattr(module, "EXAMPLES", ())
-    text = escaped(inspect.getdoc(function) or "")
-    app.command(name, help=text, epilog=epilog(examples), rich_help_panel=panel)(function)
+    app.command(name, help=prose(function.__doc__), epilog=epilog(examples), rich_help_panel=panel)(function)
 
 
 def _called(arguments: list[str]) -> list[str] | None:

@@ -41,6 +41,7 @@ class Run:
         config: the settings that make the result what it is.
         options: all settings, those included that only say how to run.
         inputs: the header of each input.
+        files: key → sha256 of each file that a setting names and whose contents count.
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class Run:
         config: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         inputs: Mapping[str, Header] | None = None,
+        files: Mapping[str, str] | None = None,
         resume: bool = False,
     ) -> None:
         self.path, self.seed, self.resume = path, seed, resume
         self.folder = path.with_name(path.name + ".run")
         self.config, self.options, self.inputs = dict(config or {}), dict(options or {}), dict(inputs or {})
+        self.files = dict(files or {})
         self.ranks: Ranks = ALONE
         """The processes that share this run; the first alone writes."""
         self.stopping = False
@@ -176,6 +179,7 @@ class Run:
 
     def _provenance(self) -> dict[str, Any]:
         found = {"command": shlex.join(sys.argv), "options": self.options, "threads": _threads()}
+        found |= {"files": self.files} if self.files else {}
         return provenance({**found, "processes": self.ranks.world_size})
 
     def save(self, name: str, artifact: Artifact[Any]) -> Path:

@@ -63,11 +63,13 @@ def users_error(error: BaseException, words: str) -> ComponentError | None:
 
 
 def _called(error: BaseException) -> str | None:
-    """The file whose function or method was called with arguments that it does not take, before it ran."""
+    """The file whose function or method was called with arguments that it does not take; each that defines the name."""
     match = re.match(r"(\w+)[\w.]*\(\) (?:takes|missing|got) ", str(error)) if isinstance(error, TypeError) else None
-    modules = [module for name, module in sys.modules.items() if match and is_users(name)]
-    files = [module.__file__ for module in modules if match and hasattr(module, match[1]) and module.__file__]
-    return Path(files[0]).name if files else None
+    if match is None:
+        return None
+    modules = [module for name, module in list(sys.modules.items()) if is_users(name) and module.__file__]
+    defined = [m for m in modules if getattr(getattr(m, match[1], None), "__module__", None) == m.__name__]
+    return " or ".join(sorted({Path(m.__file__ or "").name for m in defined})) or None
 
 
 def example(kind: str) -> str:

@@ -29,10 +29,12 @@ class SearchConfig(Task):
     )
     constraint: Constraints = shared((), description="bounds such as 'macs<=30e6'; all of them hold")
     margin: float | None = shared(
-        None, ge=0, description="relative error of measured costs that breaks no bound; null: what the table states"
+        None,
+        ge=0,
+        description="how far measured costs may be off without breaking a bound, a share; null: the table's error",
     )
     max_evaluations: int = Field(200, ge=1, description="architectures that are scored")
-    time_budget: float | None = Field(
+    budget_minutes: float | None = Field(
         None, gt=0, description="minutes, after which the best so far is taken; a resumed search starts its clock anew"
     )
     executor: Annotated[Reference, Kind("executor")] = run_option(
@@ -77,7 +79,7 @@ def search(
         config.checkpoint_minutes,
         margin=config.margin,
         learned=generator,
-        time_budget=config.time_budget,
+        budget_minutes=config.budget_minutes,
         executor=config.executor.build(),
         parts={
             "search_space": config.search_space or reference_of(record),

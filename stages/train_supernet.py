@@ -25,7 +25,9 @@ class TrainSupernetConfig(Training):
     )
     constraint: Constraints = shared((), description="bounds such as 'macs<=30e6'; all of them hold")
     margin: float | None = shared(
-        None, ge=0, description="relative error of measured costs that breaks no bound; null: what the table states"
+        None,
+        ge=0,
+        description="how far measured costs may be off without breaking a bound, a share; null: the table's error",
     )
     activation_checkpointing: bool = run_option(
         False, description="less memory, slower: candidates keep no activations, the backward computes them again"

@@ -6,14 +6,8 @@ from typing import Any
 
 import pytest
 
-from nascli.config import (
-    Config,
-    Document,
-    Origin,
-    closest,
-    read_document,
-    validate,
-)
+from nascli.config import Config, Origin, closest, validate
+from nascli.document import Document, read_document
 from nascli.errors import ConfigError
 
 
@@ -45,6 +39,25 @@ def wrong(tmp_path: Path, text: str) -> str:
     with pytest.raises(ConfigError) as caught:
         checked(tmp_path, text)
     return str(caught.value).replace(f"{tmp_path}/", "")
+
+
+class Files(Config):
+    path: Path
+    other: Path | None = None
+    several: tuple[Path, ...] = ()
+    text: str | Path = ""
+
+
+def test_text_stands_for_a_path_where_one_is_expected(tmp_path: Path) -> None:
+    found = document(tmp_path, "path: a.csv\nother: b\nseveral: [c, d]\ntext: e\n")
+    told = validate(Files, found.data, Origin())
+    assert (told.path, told.other, told.several, told.text) == (Path("a.csv"), Path("b"), (Path("c"), Path("d")), "e")
+
+
+@pytest.mark.parametrize("value", ["3", "true", "null", "[a]"])
+def test_a_path_is_text_and_nothing_else(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigError, match="'path'"):
+        validate(Files, document(tmp_path, f"path: {value}\n").data, Origin())
 
 
 # --- Document.put ----------------------------------------------------------------------------------------------------

@@ -220,6 +220,18 @@ def test_no_bar_goes_into_a_file(capsys: Captured) -> None:
     assert capsys.readouterr() == ("", "")
 
 
+def test_help_names_the_choices_and_the_default_of_a_flag(nascli: Command) -> None:
+    text = " ".join(nascli("search", "--help", COLUMNS="200").stdout.split())
+    assert "--precision 32|bf16|fp16 Precision of the forward. Default: 32." in text
+    assert "--search-strategy REF Which architecture to try next. Default: evolution." in text
+
+
+def test_the_lines_of_a_paragraph_of_help_flow(nascli: Command) -> None:
+    lines = [line.strip() for line in nascli("compare", "--help", COLUMNS="200").stdout.splitlines()]
+    (line,) = [line for line in lines if line.startswith("Every strategy searches")]
+    assert "The problem is that of" in line
+
+
 def test_help_keeps_the_brackets_of_examples_and_arguments(nascli: Command) -> None:
     assert "meters=[macs, latency_ms]" in nascli("build-lut", "--help").stdout
     assert "[KIND]" in nascli("list", "--help").stdout

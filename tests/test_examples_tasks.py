@@ -14,10 +14,10 @@ from torch import Tensor
 from nascli.artifacts.report import Report
 from nascli.cli import run
 from nascli.component import find_class
-from nascli.config import read_document
 from nascli.cost.constraint import Constraint
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.macs import Macs
+from nascli.document import read_document
 from nascli.search_space.base import SearchSpace
 from nascli.testing import CriterionContract, DataflowContract, SearchSpaceContract, TrainingAgentContract
 from tests.conftest import ROOT

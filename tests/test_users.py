@@ -63,6 +63,20 @@ def test_wrong_arguments_are_told_with_the_file(tmp_path: Path) -> None:
     assert told.what == "mine.py: TypeError: OnlyHere.updates() takes 2 positional arguments but 3 were given"
 
 
+def test_wrong_arguments_are_told_with_every_file_that_defines_the_name(tmp_path: Path) -> None:
+    text = "class Twice:\n    def updates(self, step):\n        pass\n"
+    for name in ("second", "first"):
+        (tmp_path / f"{name}.py").write_text(text)
+        mine = load_object("block", f"./{name}.py:Twice", tmp_path)[0]
+    (tmp_path / "third.py").write_text(
+        "import sys\n\nTwice = next(m.Twice for m in list(sys.modules.values()) if 'nascli_user_first' in m.__name__)\n"
+    )
+    load_object("block", "./third.py:Twice", tmp_path)
+    told = users_error(raised(lambda: mine().updates(0, 1)), "nascli")
+    assert told is not None
+    assert told.what.startswith("first.py or second.py: TypeError: Twice.updates() takes")
+
+
 def test_a_package_that_a_reference_named_counts_and_ours_do_not(tmp_path: Path, monkeypatch: Any) -> None:
     (tmp_path / "plugged_in.py").write_text("def block():\n    raise ValueError('no')\n")
     monkeypatch.syspath_prepend(tmp_path)

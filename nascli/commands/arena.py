@@ -51,7 +51,8 @@ class Contest:
         for text in self.strategies or ("",):
             config = self._config(text, own, seed)
             name = _label(config)
-            found[name if name not in found else f"{name}-{len(found) + 1}"] = config
+            is_free = name not in found and (name != BASELINE or _strategy(config).name == BASELINE)
+            found[name if is_free else f"{name}-{len(found) + 1}"] = config
         if BASELINE not in found:
             found[BASELINE] = self._config(BASELINE, own, seed)
         return found

@@ -27,9 +27,9 @@ def compare(  # noqa: PLR0913, PLR0917 (options of a command)
         list[str] | None, typer.Option("--supernet", metavar="PATH", help="A supernet; repeat it for several.")
     ] = None,
     lut: Annotated[str | None, typer.Option("--lut", metavar="PATH", help="A lookup table.")] = None,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Searches of each: seeds 0, 1, …")] = 5,
+    seeds: Annotated[int, typer.Option("--seeds", metavar="N", min=1, help="Searches of each: seeds 0, 1, …")] = 5,
     max_evaluations: Annotated[
-        int | None, typer.Option("--max-evaluations", min=1, help="Architectures that a search may score.")
+        int | None, typer.Option("--max-evaluations", metavar="N", min=1, help="Architectures that a search may score.")
     ] = None,
     truth: Annotated[
         str | None,
@@ -64,10 +64,11 @@ def compare(  # noqa: PLR0913, PLR0917 (options of a command)
     inputs = {"lut": lut} if lut else {}
     contest = Contest(stage_for("search", config), config, assignments, strategy or (), supernet or (), seeds, inputs)
     known = _truth(contest, truth) if truth else None
+    before = _before(folder / "compare.json")
     folder.mkdir(parents=True, exist_ok=True)
     with _session(contest):
         runs, seconds = contend(contest, folder, known)
-    present(_written(folder / "compare.json", runs, seconds), "wrote")
+    present(_written(folder / "compare.json", runs, {**before, **seconds}), "wrote")
 
 
 def _session(contest: Any) -> AbstractContextManager[None]:
@@ -93,16 +94,23 @@ def _truth(contest: Any, text: str) -> Any:
     return Truth(text, costs_of(space, lut))
 
 
+def _before(path: Path) -> dict[str, float]:
+    """The seconds of earlier runs, from the file that is there; one that cannot be read is refused before any run."""
+    from nascli.artifacts.comparison import Comparison
+
+    found: dict[str, float] = Comparison.open(path).payload.measured.get("seconds", {}) if path.exists() else {}
+    return found
+
+
 def _written(path: Path, runs: list[dict[str, Any]], seconds: dict[str, float]) -> Any:
-    """The comparison as a file; seconds of runs that were kept are those of the file before."""
+    """The comparison as a file; the seconds are of its runs, and perhaps of others."""
     from nascli.artifacts.architecture import Architecture
     from nascli.artifacts.comparison import Comparison, Runs
     from nascli.artifacts.header import provenance
     from nascli.commands.standings import standings
 
-    before = Comparison.open(path).payload.measured.get("seconds", {}) if path.exists() else {}
     names = [run["run"] for run in runs]
-    measured = {"seconds": {name: took for name, took in {**before, **seconds}.items() if name in names}}
+    measured = {"seconds": {name: took for name, took in seconds.items() if name in names}}
     headers = {name: Architecture.open(path.with_name(f"{name}.npy")).header for name in names}
     first = headers[names[0]]
     made = Comparison(Runs(runs, standings(runs), measured), space=first.space, data=first.data)

@@ -32,7 +32,9 @@ def export(  # noqa: PLR0913, PLR0917 (options of a command)
     search_space: Annotated[
         str | None, typer.Option("--search-space", metavar="REF", help="What it was searched in, if that is your own.")
     ] = None,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Of onnxruntime, when its latency is measured.")] = 1,
+    threads: Annotated[
+        int, typer.Option("--threads", metavar="N", min=1, help="Of onnxruntime, when its latency is measured.")
+    ] = 1,
     assign: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

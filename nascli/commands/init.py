@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from nascli import __version__
 from nascli.commands.fields import Key, first_line, keys
 from nascli.component import Reference, find_class, installed
-from nascli.config import Config, Origin, is_marked, parse_scalar, validate
+from nascli.config import Config, Origin, is_marked, validate
 from nascli.console import out
+from nascli.document import parse_scalar
 from nascli.errors import ConfigError
 from nascli.stage import Stage, installed_stages
 

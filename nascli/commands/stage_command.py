@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,11 +23,14 @@ from nascli.stage.settings import load_config
 
 FLAGS: dict[str, tuple[Any, str]] = {
     "constraint": (list[str], "A bound such as 'macs<=30e6'; repeat it for several."),
-    "margin": (float, "Relative error of measured costs that breaks no bound; the table's own without it."),
+    "margin": (
+        float,
+        "How far measured costs may be off without breaking a bound, 0.05 is 5 %; without it, the table's own error.",
+    ),
     "epochs": (int, "How many times the training images are seen."),
     "seed": (int, "Seed of all random streams."),
     "accelerator": (Literal["auto", "cpu", "cuda", "mps"], "Where to compute."),
-    "devices": (str, "How many of them on each node, a process for each; auto: all GPUs."),
+    "devices": (str, "Devices on each machine, a process for each; auto: all GPUs."),
     "num_nodes": (int, "How many machines run this command together."),
     "precision": (Literal["32", "fp32", "bf16", "fp16"], "Precision of the forward; fp32 is 32."),
 }
@@ -49,9 +53,9 @@ COMMON: dict[str, tuple[Any, tuple[str, ...], str]] = {
 }
 
 
-METAVARS = {"assign": "KEY=VALUE", "constraint": "BOUND", "accelerator": "NAME", "precision": "NAME"}
-METAVARS |= {"devices": "N|auto"}
-METAVARS |= dict.fromkeys(("lut", "supernet", "generator", "init", "model"), "PATH") | {"arch": "PATH|0,2,1"}
+METAVARS = {"assign": "KEY=VALUE", "constraint": "BOUND", "margin": "SHARE"}
+METAVARS |= {"devices": "N|auto", "accelerator": "auto|cpu|cuda|mps", "precision": "32|bf16|fp16"}
+METAVARS |= dict.fromkeys(("lut", "supernet", "generator", "init", "model", "teacher"), "PATH") | {"arch": "PATH|0,2,1"}
 
 
 def add_stage(app: typer.Typer, plugin: Plugin) -> None:
@@ -61,15 +65,18 @@ def add_stage(app: typer.Typer, plugin: Plugin) -> None:
         lenient = {"ignore_unknown_options": True, "allow_extra_args": True}
         app.command(plugin.name, help=text, rich_help_panel="Broken", context_settings=lenient)(_broken(plugin))
         return
-    text = inspect.getdoc(plugin.stage.function) or ""
-    app.command(plugin.name, help=escaped(text), epilog=epilog(plugin.stage.examples), rich_help_panel="Pipeline")(
-        command(plugin.stage)
-    )
+    text, examples = prose(plugin.stage.function.__doc__), epilog(plugin.stage.examples)
+    app.command(plugin.name, help=text, epilog=examples, rich_help_panel="Pipeline")(command(plugin.stage))
 
 
 def escaped(text: str) -> str:
     """Text for a help page, where an unescaped bracket would be markup."""
     return text.replace("[", "\\[")
+
+
+def prose(text: str | None) -> str:
+    """A docstring for a help page: the lines of a paragraph flow, whatever the width."""
+    return escaped(re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(text or "")))
 
 
 def epilog(examples: Sequence[str]) -> str | None:
@@ -114,7 +121,7 @@ def _parameters(stage: Stage, flags: list[str]) -> list[inspect.Parameter]:
         entry.role: (
             str,
             (f"--{entry.role}",),
-            f"{entry.artifact.__doc__}"[:-1] + ("; optional." if entry.optional else "."),
+            f"{entry.artifact.__doc__}"[:-1] + ("; optional." if entry.optional else "; required."),
         )
         for entry in stage.inputs
     }
@@ -125,8 +132,12 @@ def _parameters(stage: Stage, flags: list[str]) -> list[inspect.Parameter]:
 
 
 def _flag(config: type[Config], name: str, kind: str | None) -> tuple[Any, tuple[str, ...], str]:
-    annotation, text = FLAGS.get(name, (str, config.model_fields[name].description or ""))
-    return annotation, (f"--{name.replace('_', '-')}",), text or f"A {(kind or name).replace('_', ' ')}."
+    field = config.model_fields[name]
+    annotation, text = FLAGS.get(name, (str, field.description or ""))
+    default = field.get_default(call_default_factory=True)
+    default = default["use"] if isinstance(default, Mapping) else default
+    told = f" Default: {default}." if isinstance(default, str | int | float) else ""
+    return annotation, (f"--{name.replace('_', '-')}",), (text or f"A {(kind or name).replace('_', ' ')}.") + told
 
 
 def _parameter(name: str, annotation: Any, names: tuple[str, ...], text: str) -> inspect.Parameter:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Whole = npt.NDArray[np.int64]
 
+ROUNDING = 1e-12  # relative
+
 FIXED = ("fixed",)
 """The place of what every architecture has."""
 
@@ -130,11 +132,21 @@ class Blocks:
         """New modules and their input shapes."""
         return [(block.build(), block.shape) for block in self.blocks]
 
-    def assembled(self, costs: Sequence[int | float], joins: Joins = "sum") -> tuple[int | float, tuple[Factor, ...]]:
-        """The base and the factors of a cost model, from what each block costs, in the order of `blocks`."""
+    def assembled(
+        self, costs: Sequence[int | float], joins: Joins = "sum", fixed: float = 0.0
+    ) -> tuple[int | float, tuple[Factor, ...]]:
+        """The base and the factors of a cost model, from what each block costs, in the order of `blocks`.
+
+        Args:
+            fixed: what the base gets besides, negative where its blocks cost less together; what rounding alone leaves
+                of both is 0, and no base is below it.
+        """
         known, join = np.asarray(costs), np.add if joins == "sum" else np.maximum
         factors = tuple(Factor(part.decisions, self._cells(part, known, join)) for part in self.parts)
-        return join.reduce(known[self.base], initial=0).item(), factors
+        base = join.reduce(known[self.base], initial=0).item()
+        if fixed:
+            base = base + fixed if base + fixed > ROUNDING * base else 0.0
+        return base, factors
 
     def _cells(self, part: Cells, known: Costs, join: np.ufunc) -> Costs:
         sizes = tuple(self.space.sizes[i] for i in part.decisions)

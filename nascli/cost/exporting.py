@@ -30,7 +30,7 @@ MEASUREMENTS = "measurements.csv"
 
 
 @dataclass(frozen=True)
-class Export:
+class BlockExport:
     """What is written.
 
     Args:
@@ -46,7 +46,7 @@ class Export:
     onnx: bool = True
 
 
-def export(folder: Path, blocks: Blocks, model: Model, record: SpaceRecord, options: Export) -> Manifest:
+def export(folder: Path, blocks: Blocks, model: Model, record: SpaceRecord, options: BlockExport) -> Manifest:
     """Write the models, `manifest.json` and an empty `measurements.csv`: the whole folder or nothing.
 
     Args:
@@ -121,7 +121,7 @@ def _networks(blocks: Blocks, n: int, model: Model) -> list[tuple[int, ...]]:
 class _Writer:
     """Writes one model after another into a folder."""
 
-    def __init__(self, folder: Path, options: Export, bar: Bar) -> None:
+    def __init__(self, folder: Path, options: BlockExport, bar: Bar) -> None:
         self.folder, self.options, self.bar = folder, options, bar
 
     def block(self, block: CostBlock, places: Sequence[Place]) -> BlockEntry:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from nascli.cost.rounds import Sampler
 from nascli.cost.sampled_meter import SampledMeter
+from nascli.cost.units import unit_of
+from nascli.errors import RunFailed
 
 if TYPE_CHECKING:
     from torch import nn
-
-UNITS = ("s", "ms", "us", "j", "mj", "uj", "w", "mb", "kb", "gb")
-"""What the end of a function's name says of its unit, as in `energy_mj`."""
 
 
 class FunctionMeter(SampledMeter):
@@ -30,21 +30,29 @@ class FunctionMeter(SampledMeter):
     function: Callable[[Any, Any], float]
 
     def sampler(self, module: nn.Module, shape: tuple[int, ...]) -> Sampler:
-        """The function on the module and an input (batch, *shape)."""
+        """The function on the module and an input (batch, *shape); what is no cost raises RunFailed."""
         from nascli.cost.onnx_export import images
 
         x, function = images(self.config.batch, shape), type(self).function
-        return lambda: float(function(module, x))
+
+        def sample() -> float:
+            found = float(function(module, x))
+            if not isfinite(found) or found < 0:
+                what = f"{function.__name__} gave {found} for {type(module).__name__} {shape}"
+                raise RunFailed(what, why="a cost is a finite number, 0 or more")
+            return found
+
+        return sample
 
 
 @cache
 def wrap(function: Callable[..., float]) -> type[FunctionMeter]:
     """The meter that a function is: its name is the metric, and the end of its name the unit."""
-    end = function.__name__.rpartition("_")[2].lower()
+    metric = function.__name__.lower()
     members = {
         "function": staticmethod(function),
-        "metric": function.__name__.lower(),
-        "unit": end if end in UNITS else "1",
+        "metric": metric,
+        "unit": unit_of(metric) or "1",
         "__doc__": function.__doc__,
         "__module__": function.__module__,
     }

@@ -78,8 +78,8 @@ def _joins(name: str) -> Joins:
 
 
 def _metric(name: str, unit: str, blocks: Blocks, costs: Any, joins: Joins, fixed: float = 0.0, **known: Any) -> Metric:
-    base, factors = blocks.assembled(costs, joins)
-    return Metric(name, unit, max(base + fixed, 0.0), factors, exact=False, joins=joins, **known)
+    base, factors = blocks.assembled(costs, joins, fixed)
+    return Metric(name, unit, base, factors, exact=False, joins=joins, **known)
 
 
 def _judged(name: str, found: Measurements, blocks: Blocks, costs: Array, **known: Any) -> Metric:

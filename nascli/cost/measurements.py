@@ -156,7 +156,9 @@ class _Check:
 
     def _arch(self, given: object) -> tuple[int, ...]:
         parts = given.replace(" ", "").split(",") if isinstance(given, str) else given
-        if not isinstance(parts, list) or any(isinstance(part, bool | float) for part in parts):
+        if not isinstance(parts, list) or any(
+            isinstance(part, bool) or not isinstance(part, str | int) for part in parts
+        ):
             raise ValueError(f"'{given}' is no architecture: whole numbers with commas")
         space = self.blocks.space
         found = space.canonical(space.check(np.array([int(part) for part in parts])))[0]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Costs = npt.NDArray[Any]
 
 SHOWN = 5
+MOST = 2**62  # of a whole total: half of what an int64 holds
 ROWS = 4096  # architectures whose indices stay in the cache
 
 
@@ -197,6 +198,8 @@ def _check(metric: Metric, space: Space) -> None:
         rest = f", and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
         what = f"metric '{metric.name}' has no costs of {', '.join(lacking[:SHOWN])}{rest}"
         raise ArtifactError(what, why="a decision without a cost has zeros")
+    if metric.is_integer and metric.base + sum(int(factor.values.max(initial=0)) for factor in metric.factors) > MOST:
+        raise ArtifactError(f"metric '{metric.name}': totals above 2**62", why="costs that large do not add up exactly")
     bad = [cell for factor in metric.factors for cell in _bad_cells(factor, space)]
     if bad:
         rest = f", and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
@@ -215,8 +218,9 @@ def _check_shape(name: str, factor: Factor, space: Space) -> None:
     sizes = tuple(space.sizes[i] for i in chosen)
     if factor.values.shape != sizes:
         raise ArtifactError(f"metric '{name}': the costs of {labels} have shape {factor.values.shape}, not {sizes}")
-    if factor.values.dtype.kind not in "iuf":
-        raise ArtifactError(f"metric '{name}': the costs of {labels} are {factor.values.dtype}, not numbers")
+    dtype = factor.values.dtype
+    if dtype.kind != "f" and not (dtype.kind in "iu" and np.can_cast(dtype, np.int64)):
+        raise ArtifactError(f"metric '{name}': the costs of {labels} are {dtype}, not int64 or float64")
 
 
 def _bad_cells(factor: Factor, space: Space) -> list[str]:

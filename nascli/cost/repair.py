@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from nascli.cost.constraint import Window
+from nascli.cost.model import Costs
 from nascli.cost.restriction import Restriction
 from nascli.cost.states import States
 from nascli.space import Archs
@@ -39,9 +41,7 @@ def _tries(feasible: FeasibleSet, restrictions: Sequence[Restriction], states: S
     yield states[None]
     if feasible.driver is None:
         return
-    moves = _Moves(
-        restrictions, states, [r.metric.total(feasible.states.decode(states[None]))[0] for r in restrictions]
-    )
+    moves = _Moves(restrictions, states)
     yield from moves.single()
     yield from moves.double()
     same = [-1.0 * (np.arange(size) != state) for size, state in zip(feasible.states.sizes, states, strict=True)]
@@ -49,30 +49,38 @@ def _tries(feasible: FeasibleSet, restrictions: Sequence[Restriction], states: S
 
 
 class _Moves:
-    """All other states of all groups, and what moving to each adds to each restricted total."""
+    """All other states of all groups, and what moving to each adds to the counted and to the true costs.
 
-    def __init__(self, restrictions: Sequence[Restriction], states: States, totals: Sequence[float]) -> None:
+    What is counted adds up, also where the true total is a maximum: it tells which moves fit.
+    """
+
+    def __init__(self, restrictions: Sequence[Restriction], states: States) -> None:
         self._states = states
         sizes = [len(cost) for cost in restrictions[0].costs]
         groups = np.repeat(np.arange(len(sizes)), sizes)
         to = np.concatenate([np.arange(size) for size in sizes])
         moves = to != states[groups]
         self.groups, self.to = groups[moves], to[moves]
-        self.deltas = np.array([self._added(r)[moves] for r in restrictions], dtype=np.float64)
-        self.spans = [self._missing(r, total) for r, total in zip(restrictions, totals, strict=True)]
-        self.scales = [max(abs(total), 1e-300) for total in totals]
+        self.counted = np.array([self._added(r.counted[0])[moves] for r in restrictions], dtype=np.float64)
+        self.spans = [self._missing(*r.counted) for r in restrictions]
+        self.costs = np.array([self._added(r.costs)[moves] / self._scale(r) for r in restrictions], dtype=np.float64)
 
-    def _added(self, restriction: Restriction) -> Moved:
-        rows = zip(restriction.costs, self._states.tolist(), strict=True)
+    def _added(self, costs: Sequence[Costs]) -> Moved:
+        rows = zip(costs, self._states.tolist(), strict=True)
         return np.concatenate([cost.astype(np.float64) - float(cost[state]) for cost, state in rows])
 
-    def _missing(self, restriction: Restriction, total: float) -> tuple[float, float]:
-        slack = ROUNDING * (1 + max(map(abs, restriction.bounds)))
-        return restriction.window[0] - total - slack, restriction.window[1] - total + slack
+    def _scale(self, restriction: Restriction) -> float:
+        total = restriction.metric.total(restriction.states.decode(self._states[None]))[0]
+        return max(abs(float(total)), 1e-300)
+
+    def _missing(self, costs: Sequence[Costs], base: int | float, window: Window) -> tuple[float, float]:
+        total = base + sum(float(cost[state]) for cost, state in zip(costs, self._states.tolist(), strict=True))
+        slack = ROUNDING * (1 + abs(base) + sum(float(cost.max()) for cost in costs))
+        return window[0] - total - slack, window[1] - total + slack
 
     def single(self) -> Iterator[States]:
         """Rows of states (n, g) with one change that may fit, the nearest costs first."""
-        return self._rows(*self._fitting(self.deltas), lambda places: (places,))
+        return self._rows(self._fitting(self.counted), lambda places: (places,))
 
     def double(self) -> Iterator[States]:
         """Rows of states (n, g) with two changes that may fit, the nearest costs first."""
@@ -80,19 +88,19 @@ class _Moves:
         if n * n > MAX_PAIRS:
             return iter(())
         later = self.groups[:, None] < self.groups
-        places, cost = self._fitting(self.deltas[:, :, None] + self.deltas[:, None, :], later)
-        return self._rows(places, cost, lambda flat: np.divmod(flat, n))
+        places = self._fitting(self.counted[:, :, None] + self.counted[:, None, :], later)
+        return self._rows(places, lambda flat: np.divmod(flat, n))
 
-    def _fitting(self, deltas: Moved, among: npt.NDArray[np.bool_] | bool = True) -> tuple[States, Moved]:
-        """Flat places of the changes that may fit, and how far they move the costs, relative."""
-        fits = np.full(deltas.shape[1:], among)
-        for delta, (low, high) in zip(deltas, self.spans, strict=True):
-            fits &= (delta >= low) & (delta <= high)
-        places = np.flatnonzero(fits)
-        moved = (np.abs(d).ravel()[places] / s for d, s in zip(deltas, self.scales, strict=True))
-        return places, np.sum(list(moved), axis=0)
+    def _fitting(self, added: Moved, among: npt.NDArray[np.bool_] | bool = True) -> States:
+        """Flat places of the changes that may fit."""
+        fits = np.full(added.shape[1:], among)
+        for part, (low, high) in zip(added, self.spans, strict=True):
+            fits &= (part >= low) & (part <= high)
+        return np.flatnonzero(fits)
 
-    def _rows(self, places: States, moved: Moved, parts: Callable[[States], tuple[States, ...]]) -> Iterator[States]:
+    def _rows(self, places: States, parts: Callable[[States], tuple[States, ...]]) -> Iterator[States]:
+        """The changes in the order of how far they move the costs, relative."""
+        moved = np.abs(sum(self.costs[:, moves] for moves in parts(places))).sum(axis=0)
         order = places[np.lexsort((places, moved))]
         for start in range(0, len(order), AT_ONCE):
             chosen = order[start : start + AT_ONCE]

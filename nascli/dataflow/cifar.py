@@ -24,9 +24,7 @@ class _Cifar(Dataflow):
     class Config(Dataflow.Config):
         """Options of `cifar10` and `cifar100`; a relative path starts at the working folder."""
 
-        path: Path = Field(
-            Path("data"), strict=False, description="where the data set lies", json_schema_extra=RUN_OPTION
-        )
+        path: Path = Field(Path("data"), description="where the data set lies", json_schema_extra=RUN_OPTION)
         download: bool = Field(False, description="fetch it if it is not there", json_schema_extra=RUN_OPTION)
 
     config: Config

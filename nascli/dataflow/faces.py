@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
-from nascli.dataflow.base import RUN_OPTION
+from nascli.config import file_option
 from nascli.dataflow.class_folders import ClassFolders
 from nascli.dataflow.identities import Identities, Pairs
 from nascli.dataflow.image_folder import ImageFolder, PictureAugment
@@ -33,9 +32,7 @@ class Faces(Identities, ImageFolder):
     class Config(Identities.Config, ImageFolder.Config):
         """Options of `faces`; relative paths start at the working folder."""
 
-        pairs: Path | None = Field(
-            None, strict=False, description="file of the test pairs; null: drawn by seed", json_schema_extra=RUN_OPTION
-        )
+        pairs: Path | None = file_option(None, description="file of the test pairs; null: drawn by seed")
         augment: PictureAugment = PictureAugment()
 
     config: Config

@@ -54,12 +54,13 @@ class Tree(ABC):
 
 
 class FolderTree(Tree):
-    """A folder; links are followed."""
+    """A folder; links are followed, but into no folder that they lie in."""
 
     def __init__(self, path: Path) -> None:
         files: dict[str, Stamp] = {}
         folders: set[str] = set()
-        for here, _, names in os.walk(path, followlinks=True):
+        for here, below, names in os.walk(path, followlinks=True):
+            below[:] = [name for name in below if not _leads_back(path, Path(here), name)]
             relative = "" if Path(here) == path else Path(here).relative_to(path).as_posix()
             folders.add(relative)
             for name in names:
@@ -133,6 +134,12 @@ def open_tree(path: Path, option: str) -> Tree:
     raise ConfigError(
         what, why=f"relative paths start at {Path.cwd()}", hint=f"name a folder or a zip: --set {option}=PATH"
     )
+
+
+def _leads_back(root: Path, here: Path, name: str) -> bool:
+    """Whether a link leads to one of the folders that the walk came through."""
+    through = [here, *(parent for parent in here.parents if parent.is_relative_to(root))]
+    return (here / name).is_symlink() and any((here / name).samefile(folder) for folder in through)
 
 
 def _hidden(name: str) -> bool:

@@ -43,10 +43,8 @@ class ImageFolder(Dataflow):
     class Config(Dataflow.Config):
         """Options of `image_folder`; relative paths start at the working folder."""
 
-        path: Path = Field(strict=False, description="a folder or .zip file", json_schema_extra=RUN_OPTION)
-        test_path: Path | None = Field(
-            None, strict=False, description="another one, for the test part", json_schema_extra=RUN_OPTION
-        )
+        path: Path = Field(description="a folder or .zip file", json_schema_extra=RUN_OPTION)
+        test_path: Path | None = Field(None, description="another one, for the test part", json_schema_extra=RUN_OPTION)
         size: int | None = Field(None, ge=1, description="shorter side after resizing, then a central square; pixels")
         channels: Literal[1, 3] = Field(3, description="1: grey, 3: colour; pictures are converted")
         augment: PictureAugment = PictureAugment()

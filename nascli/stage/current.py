@@ -12,7 +12,7 @@ from nascli.artifacts.header import Header
 from nascli.config import Config
 from nascli.errors import ArtifactError
 from nascli.stage.declaration import Stage
-from nascli.stage.settings import settings
+from nascli.stage.settings import files, settings
 
 
 def current(
@@ -20,7 +20,8 @@ def current(
 ) -> Artifact[Any] | None:
     """The result at `path` if settings, components, inputs and data are those it was made with, and it is whole.
 
-    What only says how to run (devices, threads, intervals, paths) does not count.
+    What only says how to run (devices, threads, intervals, paths) does not count; of files that a
+    `file_option` names, the contents do.
     """
     try:
         result = target.output.open(path)
@@ -30,6 +31,7 @@ def current(
     header = result.header
     same = (
         header.config == json.loads(json.dumps(settings(config, everything=False)))
+        and header.provenance.get("files", {}) == files(config)
         and _same_inputs(header, inputs)
         and _same_data(header, config)
     )

@@ -18,7 +18,7 @@ from nascli.ranks import is_first_process, together
 from nascli.run import Run
 from nascli.stage.current import current
 from nascli.stage.declaration import Input, Stage
-from nascli.stage.settings import settings
+from nascli.stage.settings import files, settings
 
 
 def open_input(entry: Input, text: str | None) -> Artifact[Any] | None:
@@ -32,7 +32,7 @@ def open_input(entry: Input, text: str | None) -> Artifact[Any] | None:
         if entry.optional:
             return None
         raise UsageError(f"--{entry.role} is missing", hint=f"make one: {entry.artifact.made_by}")
-    if entry.artifact is Architecture and "," in text and not Path(text).exists():
+    if entry.artifact is Architecture and ("," in text or text.isdecimal()) and not Path(text).exists():
         return Architecture.written(text)
     try:
         return entry.artifact.open(Path(text))
@@ -112,6 +112,7 @@ def new_run(config: Config, inputs: Mapping[str, Artifact[Any] | None], path: Pa
         seed=getattr(config, "seed", 0),
         config=settings(config, everything=False),
         options=settings(config),
+        files=files(config),
         inputs={role: artifact.header.as_input() for role, artifact in inputs.items() if artifact is not None},
         resume=resume,
     )

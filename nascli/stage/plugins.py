@@ -9,7 +9,8 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from nascli.component import claims, owner
-from nascli.config import Document, closest, read_document
+from nascli.config import closest
+from nascli.document import Document, read_document
 from nascli.errors import ComponentError, ConfigError
 from nascli.stage.declaration import Stage, stage_of
 

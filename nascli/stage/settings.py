@@ -9,19 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from nascli.artifacts.files import sha256_stream
 from nascli.component import Reference
-from nascli.config import (
-    Config,
-    Document,
-    Keys,
-    Origin,
-    closest,
-    is_marked,
-    parse_assignment,
-    parse_scalar,
-    read_document,
-    validate,
-)
+from nascli.config import Config, Keys, Origin, closest, is_marked, validate
+from nascli.document import Document, parse_assignment, parse_scalar, read_document
 from nascli.errors import ConfigError
 from nascli.stage.declaration import Stage
 from nascli.stage.plugins import chosen_packages, every_stage, stage_names
@@ -44,7 +35,7 @@ def load_config(target: Stage, file: Path | None, assignments: Sequence[str], fl
     data, origin = _section(document, target)
     merged = Document(data, dict(origin.places), document.base)
     if "NASCLI_SEED" in os.environ and "seed" in target.config.model_fields:
-        merged.put(("seed",), parse_scalar(os.environ["NASCLI_SEED"]), "NASCLI_SEED")
+        merged.put(("seed",), parse_scalar(os.environ["NASCLI_SEED"], "NASCLI_SEED"), "NASCLI_SEED")
     named = {name: _from_here(value) for name, value in flags.items() if name in target.components}
     for name, value in named.items():  # before --set, which gives options to the component that a flag names
         merged.put((name,), value, _flag(name))
@@ -138,6 +129,20 @@ def _section(document: Document, target: Stage) -> tuple[dict[str, Any], Origin]
     places = {keys: place for keys, place in document.places.items() if keys[0] in shared and keys[0] not in section}
     places |= {keys[1:]: place for keys, place in document.places.items() if keys[0] == target.section and keys[1:]}
     return {**shared, **section}, Origin(places, base=document.base)
+
+
+def files(config: BaseModel, prefix: str = "") -> dict[str, str]:
+    """Dotted key → sha256 of the file that it names, for the settings whose file's contents count, not its place."""
+    found: dict[str, str] = {}
+    for name in type(config).model_fields:
+        value, key = getattr(config, name), f"{prefix}{name}"
+        below = value.options if isinstance(value, Reference) else value
+        if isinstance(below, BaseModel):
+            found |= files(below, f"{key}.")
+        elif isinstance(value, Path) and is_marked(type(config), name, "contents") and value.expanduser().is_file():
+            with value.expanduser().open("rb") as stream:
+                found[key] = sha256_stream(stream)
+    return found
 
 
 def settings(config: BaseModel, *, everything: bool = True) -> dict[str, Any]:

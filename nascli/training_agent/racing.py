@@ -26,7 +26,7 @@ class Racing(Config):
     """Judging the worst on fewer validation images; what re-estimates BatchNorm is not saved."""
 
     risk: float = Field(
-        0.0, ge=0, lt=1, description="probability at most that one of the best of a population is given up; 0: off"
+        0.0, ge=0, lt=1, description="probability at most that any of the best of a population is given up; 0: off"
     )
     keep: int = Field(10, ge=1, description="how many of a population count as the best")
     rounds: int = Field(8, ge=2, description="parts of the images, after each of which architectures are given up")
@@ -52,11 +52,14 @@ def doubt(differences: Values) -> float:
 def given_up(scores: Mapping[int, Values], everyone: int, racing: Racing) -> set[int]:
     """Which of those still in the race are almost surely not among the best.
 
+    One of the best is given up only where `keep` others seem better, at least one of which is not among the best: the
+    risk is shared out over all pairs of one of the best and one of the others, and over the rounds.
+
     Args:
         scores: row → the scores of the images so far, float (n,), of one length; in the same order for all.
         everyone: architectures at the start.
     """
-    limit = racing.risk / max(1, (everyone - 1) * (racing.rounds - 1))
+    limit = racing.risk / max(1, racing.keep * (everyone - racing.keep) * (racing.rounds - 1))
     means = {row: values.mean() for row, values in scores.items()}
     found = set()
     for row, values in scores.items():

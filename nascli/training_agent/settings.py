@@ -59,7 +59,7 @@ class Task(Engines):
 
     dataflow: Annotated[Reference, Kind("dataflow")] = shared("digits", description="The data set.")
     training_agent: Annotated[Reference, Kind("training_agent")] = shared(
-        "classification", description="The task's loops."
+        "classification", description="The task: how outputs are judged and reported."
     )
 
     def setup(self, run: Run) -> Setup:
@@ -102,7 +102,7 @@ class Training(Recipe, Task):
     seed: int = shared(0, ge=0, description="seed of all random streams")
     distillation: float = Field(1.0, gt=0, description="with --teacher: weight of the loss against its outputs")
     teacher_space: Annotated[Reference, Kind("search_space")] | None = Field(
-        None, description="the search space of --teacher, where it is one of your own and not search_space"
+        None, description="The search space of --teacher, where it is one of your own and not search_space."
     )
     sync_batchnorm: bool = run_option(
         False, description="several devices: BatchNorm by the statistics of the whole batch, not of each device's share"

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from nascli.config import run_option
+from nascli.config import file_option
 from nascli.errors import ConfigError
 from nascli.search_strategy.base import Score
 from nascli.space import Archs
@@ -25,7 +25,7 @@ class TableEvaluator(Evaluator):
     class Config(Evaluator.Config):
         """Options of the tabular benchmark."""
 
-        path: Path = run_option(Path(), strict=False, description="the JSON file")
+        path: Path = file_option(Path(), description="the JSON file")
         score: str = Field(
             "mean_acc", description="a field, one value of a list: test_acc.0, or a mean: test_acc.1+test_acc.2"
         )

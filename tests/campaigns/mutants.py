@@ -1,4 +1,4 @@
-"""Mutation testing of `artifacts/`, `config.py` and `cost/` by mutmut: which changes of the code no test notices.
+"""Mutation testing of `artifacts/`, `cost/`, `config.py`, `document.py` by mutmut: changes that no test notices.
 
     pip install mutmut; nox -s reliability -- mutants [--sample 200] [--minutes 60] [--seed 0] [--log FILE]
 
@@ -26,9 +26,9 @@ from tests.campaigns.reliability_kit import Log, environment
 SETTINGS = """
 [tool.mutmut]
 source_paths = ["nascli"]
-only_mutate = ["nascli/artifacts/*", "nascli/config.py", "nascli/cost/*"]
+only_mutate = ["nascli/artifacts/*", "nascli/config.py", "nascli/document.py", "nascli/cost/*"]
 also_copy = ["stages", "examples", "docs", "noxfile.py", "README.md"]
-pytest_add_cli_args_test_selection = ["tests/artifacts", "tests/cost", "tests/test_config.py", "tests/test_config_yaml.py"]
+pytest_add_cli_args_test_selection = ["tests/artifacts", "tests/cost", "tests/test_config.py", "tests/test_document.py"]
 pytest_add_cli_args = [
   "--deselect=tests/artifacts/test_golden.py",  # runs all formats for every mutant
   "--deselect=tests/artifacts/test_loading_calls.py",  # reads the source
@@ -37,7 +37,7 @@ pytest_add_cli_args = [
 ]
 process_isolation = "forkserver"
 use_git_change_detection = false
-"""  # noqa: E501
+"""
 FIRST = "nascli.config.x_closest__mutmut_1"
 
 

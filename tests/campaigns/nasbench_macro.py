@@ -29,13 +29,13 @@ import numpy.typing as npt
 from nascli.artifacts.header import SpaceRecord
 from nascli.commands.standings import mean_interval
 from nascli.component import installed, resolve
-from nascli.config import parse_scalar
 from nascli.console import out
 from nascli.cost.constraint import Constraint
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.macs import Macs
 from nascli.cost.model import CostModel
 from nascli.cost.params import Params
+from nascli.document import parse_scalar
 from nascli.run import Run
 from nascli.search_space.base import SearchSpace, record_of
 from nascli.training_agent.problem import Problem

@@ -70,6 +70,24 @@ def test_strategies_of_equal_budgets_with_random_among_them(folder: Path, capsys
         assert one["best_so_far"] == sorted(one["best_so_far"])
 
 
+def test_random_is_always_the_one_of_nascli(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "mine.py").write_text(MINE.replace("class Mine", "class random"))
+    compared("--strategy", "./mine.py:random", "--seeds", "2", "--json")
+    found = rows(capsys)
+    assert {name: row["evaluations"] for name, row in found.items()} == {"random-1": 2, "random": 6}
+    assert found["random-1"]["advantage"] is not None
+
+
+def test_a_comparison_that_cannot_be_read_is_refused_before_any_run(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "out").mkdir()
+    (folder / "out/compare.json").write_text("{")
+    compared("--strategy", "random", "--seeds", "1", code=3)
+    assert "compare.json" in capsys.readouterr().err
+    assert [path.name for path in (folder / "out").iterdir()] == ["compare.json"]
+
+
 def test_what_is_there_is_kept_and_what_changed_is_made_anew(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     compared("--strategy", "random", "--seeds", "2", "-q")
     times = {path.name: path.stat().st_mtime_ns for path in (folder / "out").glob("*.npy")}

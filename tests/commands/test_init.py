@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from nascli.commands.fields import Key, keys
 from nascli.commands.init import WIDTH, document
 from nascli.component import KINDS, find_class, installed, resolve
-from nascli.config import Config, Origin, read_document, validate
+from nascli.config import Config, Origin, validate
+from nascli.document import read_document
 from nascli.errors import ConfigError
 from nascli.stage import Stage, installed_stages
 from nascli.stage.settings import load_config, settings

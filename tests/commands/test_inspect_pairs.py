@@ -109,6 +109,18 @@ def test_cost_shares_say_where_most_of_it_goes(capsys: Captured, tmp_path: Path,
     assert "where ms goes: the 3 largest of 3" in shown(capsys, lut, tmp_path / "b.npy")
 
 
+def test_shares_of_a_maximum_are_not_added_up(capsys: Captured, tmp_path: Path, arch: Path) -> None:
+    factors = tuple(((i,), np.array([1.0, 2.0, 4.0])) for i in range(3))
+    column = Column("MB", 1.0, factors, True, joins="max")
+    LookupTable(Table({"peak_memory_mb": column}), space=record()).write(tmp_path / "max.h5")
+    metric = facts(capsys, tmp_path / "max.h5", arch)["metrics"]["peak_memory_mb"]
+    assert metric["joins"] == "max"
+    assert [entry["share"] for entry in metric["largest"]] == [1.0, 0.5, 0.25, 0.25]
+    text = shown(capsys, tmp_path / "max.h5", arch)
+    assert "where peak_memory_mb goes" in text
+    assert "so far" not in text
+
+
 def test_two_tables_say_how_alike_they_are(capsys: Captured, tmp_path: Path, lut: Path) -> None:
     other = table(tmp_path / "b.h5", 1.5, 2.5, 5.0)
     agreement = facts(capsys, lut, other)["agreement"]

@@ -10,7 +10,7 @@ import pytest
 from nascli.artifacts.files import sha256
 from nascli.artifacts.manifest import Manifest
 from nascli.component import resolve
-from nascli.cost.exporting import Export, export
+from nascli.cost.exporting import BlockExport, export
 from nascli.cost.onnx_export import images
 from nascli.errors import ArtifactError, UsageError
 from nascli.search_space.base import SearchSpace, record_of
@@ -24,7 +24,7 @@ BLOCKS = SPACE.cost_blocks()
 
 def exported(folder: Path, **options: int | bool) -> Manifest:
     with own_randomness():
-        return export(folder, BLOCKS, SPACE.model, record_of(TINY, SPACE.space), Export(**options))  # type: ignore[arg-type]
+        return export(folder, BLOCKS, SPACE.model, record_of(TINY, SPACE.space), BlockExport(**options))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import torch
 
 from nascli.component import resolve
 from nascli.config import Origin
+from nascli.errors import RunFailed
 from nascli.search_space.tiny import Tiny
 
 torch.set_num_threads(1)
@@ -20,6 +21,14 @@ def energy_mj(module, input):
 
 def odd(module, input):
     return 1.0
+
+
+def broken(module, input):
+    return float("nan")
+
+
+def below(module, input):
+    return -1
 '''
 
 
@@ -33,7 +42,7 @@ def test_a_function_is_a_meter_with_its_name_and_unit(folder: Path) -> None:
     meter = resolve(
         "meter", {"use": "./board.py:energy_mj", "batch": 3, "device": "board"}, Origin(base=folder)
     ).build()
-    assert (meter.metric, meter.unit, meter.exact) == ("energy_mj@board", "mj", False)
+    assert (meter.metric, meter.unit, meter.exact) == ("energy_mj@board", "mJ", False)
     assert meter.measure(torch.nn.Conv2d(3, 4, 1), (3, 5, 5)) == 3 * 4 * 25
 
 
@@ -47,3 +56,11 @@ def test_a_table_comes_of_it_with_its_error_on_whole_networks(folder: Path) -> N
     metric = Tiny(Tiny.Config(width=4)).lookup_table([meter])["odd"]
     assert metric.error == pytest.approx(0, abs=1e-6)  # every network costs 1, and the table learns it
     assert metric.total(np.array([[1] * 6])) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("name", "found"), [("broken", "nan"), ("below", "-1.0")])
+def test_what_is_no_cost_is_refused(folder: Path, name: str, found: str) -> None:
+    meter = resolve("meter", f"./board.py:{name}", Origin(base=folder)).build()
+    with pytest.raises(RunFailed) as caught:
+        meter.measure(torch.nn.Conv2d(3, 4, 1), (3, 5, 5))
+    assert caught.value.what == f"{name} gave {found} for Conv2d (3, 5, 5)"

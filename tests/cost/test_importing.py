@@ -15,7 +15,7 @@ from nascli.artifacts.manifest import Manifest
 from nascli.component import resolve
 from nascli.cost.blocks import Blocks
 from nascli.cost.building import doubts
-from nascli.cost.exporting import MEASUREMENTS, Export, export, table
+from nascli.cost.exporting import MEASUREMENTS, BlockExport, export, table
 from nascli.cost.filling import filled, known_fill
 from nascli.cost.formats import reader
 from nascli.cost.importing import imported
@@ -54,7 +54,7 @@ def same(one: Metric, other: Metric) -> bool:
 @pytest.fixture(scope="module")
 def listed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
     folder = tmp_path_factory.mktemp("export") / "blocks"
-    return folder, export(folder, BLOCKS, SPACE.model, record_of(TINY, SPACE.space), Export(onnx=False))
+    return folder, export(folder, BLOCKS, SPACE.model, record_of(TINY, SPACE.space), BlockExport(onnx=False))
 
 
 @settings(max_examples=25)
@@ -147,6 +147,15 @@ def networks(n: int, law: Mapping[str, float], seed: int = 1) -> Measurements:
 
 
 LAW = {"scale": 0.8, "each": 0.2, "fixed": 1.5}
+
+
+def test_what_rounding_leaves_of_the_fixed_part_is_nothing() -> None:
+    fixed = COSTS[BLOCKS.base].sum()
+    base, _ = BLOCKS.assembled(COSTS, fixed=-fixed + 2.8e-17)
+    assert base == 0
+    assert BLOCKS.assembled(COSTS, fixed=-2 * fixed)[0] == 0
+    assert BLOCKS.assembled(COSTS, fixed=-fixed / 2)[0] == pytest.approx(fixed / 2)
+    assert BLOCKS.assembled(0 * COSTS, fixed=1e-20)[0] == 1e-20
 
 
 def test_whole_networks_correct_the_table_and_tell_its_error() -> None:

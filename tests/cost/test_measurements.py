@@ -107,6 +107,12 @@ def test_a_wrong_architecture_is_named_with_its_line(write: Write, arch: str, sa
     assert said in caught.value.what
 
 
+@pytest.mark.parametrize("arch", [[[0], 1, 2, 3, 4, 0], [None] * 6, [{}, 1, 2, 3, 4, 0], {"a": 1}])
+def test_an_architecture_in_json_that_is_no_list_of_numbers_is_refused(write: Write, arch: object) -> None:
+    with pytest.raises(UsageError, match=r"m.json: line 1: .* is no architecture: whole numbers with commas"):
+        taken(write("m.json", json.dumps([{"architecture": arch, "value": 1}])))
+
+
 def test_rows_of_json_are_named_with_the_line_they_begin_in(write: Write) -> None:
     rows = [{"id": IDS[0], "value": 1}, {"id": "]", "value": 1}, {"id": IDS[1], "value": True}]
     path = write("m.json", "\n" + json.dumps(rows, indent=1))

@@ -169,5 +169,13 @@ def test_a_factor_of_another_shape_is_refused():
 
 
 def test_a_factor_that_is_not_numbers_is_refused():
-    with pytest.raises(ArtifactError, match="not numbers"):
+    with pytest.raises(ArtifactError, match="costs of layer_0 are <U1, not int64 or float64"):
         CostModel(space([2]), {"m": metric("m", [["a", "b"]])})
+
+
+def test_whole_numbers_that_do_not_fit_are_refused():
+    unsigned = Metric("m", "1", 0, (Factor((0,), np.array([1, 2**63], dtype=np.uint64)),), True)
+    with pytest.raises(ArtifactError, match="are uint64, not int64 or float64"):
+        CostModel(space([2]), {"m": unsigned})
+    with pytest.raises(ArtifactError, match=r"totals above 2\*\*62"):
+        chain({"m": [[0, 2**62], [0, 2**62]]})

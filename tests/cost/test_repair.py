@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from nascli.cost import repair
+from nascli.cost.model import CostModel
 from nascli.cost.states import StateSpace
 from nascli.errors import Infeasible
 
@@ -60,6 +63,15 @@ def test_the_bins_alone_change_as_few_groups_as_brute_force(costs, bound, seed):
 def test_two_metrics_change_as_few_groups_as_brute_force(costs, macs, ms, seed):
     model = chain({"macs": costs, "ms": [[0.5 * (60 - c) for c in row] for row in costs]})
     check(model, (f"macs<={macs}", f"ms<={ms * 2}"), picked(model, seed))
+
+
+@settings(max_examples=300)
+@given(tables(WHOLE, most=4), st.integers(0, 60), st.integers(0, 60), REAL, st.integers(0, 99))
+def test_a_maximum_beside_a_sum_changes_as_few_groups_as_brute_force(costs, low, high, ms, seed):
+    made = chain({"peak": costs, "ms": [[0.37 * ((7 * c) % 61) for c in row] for row in costs]})
+    metrics = {"peak": replace(made["peak"], joins="max"), "ms": made["ms"]}
+    model = CostModel(made.space, metrics)
+    check(model, (f"peak>={min(low, high)}", f"peak<={max(low, high)}", f"ms<={ms}"), picked(model, seed))
 
 
 @pytest.mark.parametrize("seed", range(8))

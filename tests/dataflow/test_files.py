@@ -37,6 +37,17 @@ def test_folders_are_listed_the_empty_ones_too(tree: Tree) -> None:
     assert (tree.folders_in(""), tree.folders_in("a"), tree.folders_in("empty")) == (("a", "empty"), ("b",), ())
 
 
+def test_links_that_lead_back_are_not_followed_and_others_are(tmp_path: Path) -> None:
+    for name in ("root/a/one", "elsewhere/two"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "root/a/up").symlink_to(tmp_path / "root")
+    (tmp_path / "root/b").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/back").symlink_to(tmp_path / "root/a")
+    (tmp_path / "elsewhere/again").symlink_to(tmp_path / "elsewhere")
+    assert list(open_tree(tmp_path / "root", "path").files) == ["a/one", "b/back/one", "b/two"]
+
+
 def test_a_file_is_read(tree: Tree) -> None:
     assert tree.read("a/b/two") == b"a/b/two"
 

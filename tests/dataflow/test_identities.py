@@ -11,6 +11,7 @@ from nascli.dataflow.faces import Faces
 from nascli.dataflow.generated_faces import GeneratedFaces, Portraits
 from nascli.dataflow.sources import Part, Source
 from nascli.errors import ConfigError
+from nascli.stage.settings import files
 
 
 def generated(**options: Any) -> GeneratedFaces:
@@ -140,6 +141,16 @@ def test_pairs_of_a_file(tmp_path: Path) -> None:
     assert found is not None
     assert found.tolist() == [[0, 2, 1], [0, 4, 0], [3, 4, 1]]
     assert faces(tmp_path).pairs() is None
+
+
+def test_the_contents_of_a_file_of_pairs_count_and_not_its_place(tmp_path: Path) -> None:
+    folders(tmp_path, **PEOPLE)
+    found = []
+    for name, text in (("a", PAIRS), ("b", PAIRS), ("c", PAIRS + "fay 1 3\n")):
+        (tmp_path / f"{name}.txt").write_text(text)
+        found.append(files(faces(tmp_path, pairs=tmp_path / f"{name}.txt").config))
+    assert found[0] == found[1] != found[2]
+    assert files(faces(tmp_path).config) == {}
 
 
 @pytest.mark.parametrize(

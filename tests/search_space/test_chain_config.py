@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from nascli.component import Reference, resolve
-from nascli.config import Origin, read_document
+from nascli.config import Origin
 from nascli.cost.macs import Macs
+from nascli.document import read_document
 from nascli.errors import UsageError
 from nascli.search_space.base import realise, record_of
 from nascli.search_space.chain_config import BlockConfig, DeclaredChain

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from nascli.artifacts.architecture import Architecture, Choice
 from nascli.errors import ConfigError
 from nascli.stage import stage_of
+from nascli.stage.current import current
+from nascli.stage.declaration import Input
+from nascli.stage.execution import new_run, open_input
 from nascli.stage.settings import load_config, settings
 from stages.retrain import RetrainConfig, retrain
 from stages.search import SearchConfig, search
@@ -46,6 +50,25 @@ def test_flags_win_over_set_over_environment_over_file(file: Path, monkeypatch: 
     assert supernet(file=file).seed == 5
     assert supernet("seed=6", file=file).seed == 6
     assert supernet("seed=6", file=file, seed=7).seed == 7
+
+
+def test_a_wrong_seed_of_the_environment_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NASCLI_SEED", "1e999")
+    with pytest.raises(ConfigError, match=r"^NASCLI_SEED:1: cannot read the value"):
+        supernet()
+
+
+def test_a_result_of_another_benchmark_is_not_current(tmp_path: Path) -> None:
+    target, table, path = stage_of(search), tmp_path / "benchmark.json", tmp_path / "arch.npy"
+    table.write_text('{"0": {"mean_acc": 50}}')
+    config = load_config(target, None, [f"evaluator={{use: table, path: {table}}}"], {})
+    new_run(config, {}, path).complete(Architecture(Choice((0,)))).write(path)
+    assert current(target, config, {}, path) is not None
+    (tmp_path / "moved.json").write_bytes(table.read_bytes())
+    moved = load_config(target, None, [f"evaluator={{use: table, path: {tmp_path}/moved.json}}"], {})
+    assert current(target, moved, {}, path) is not None
+    table.write_text('{"0": {"mean_acc": 60}}')
+    assert current(target, config, {}, path) is None
 
 
 def test_set_reaches_the_section_with_and_without_its_name(file: Path) -> None:
@@ -101,3 +124,9 @@ def test_options_that_a_component_takes_without_declaring_them_are_settings_too(
     layers = "first: [{op: conv, out: 8, kernel: 5}], search: [{out: 8, repeat: 1}], candidates: [{op: skip}]"
     told = settings(supernet(f"search_space={{use: chain, {layers}}}"), everything=False)
     assert told["search_space"]["first"][0]["kernel"] == 5
+
+
+def test_an_architecture_of_one_decision_is_written_as_its_number() -> None:
+    found = open_input(Input("arch", Architecture, optional=False), "3")
+    assert found is not None
+    assert found.payload.arch == (3,)

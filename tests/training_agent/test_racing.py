@@ -68,12 +68,20 @@ def raced(scores: Any, racing: Racing) -> tuple[set[int], int]:
 
 @pytest.mark.parametrize("spread", [0.0, 0.01, 0.1])
 def test_the_best_are_given_up_no_more_often_than_the_risk_says(spread: float) -> None:
-    rng, racing, lost, of = np.random.default_rng(0), Racing(risk=0.1, keep=3, rounds=8), 0, 0
+    rng, racing, lost = np.random.default_rng(0), Racing(risk=0.1, keep=3, rounds=8), 0
     for _ in range(60):
         scores = correct(rng, 0.5 + spread * rng.standard_normal(12), 400)
         best = np.argsort(-scores.mean(1), kind="stable")[:3]
-        lost, of = lost + len(raced(scores, racing)[0] & set(best.tolist())), of + 3
-    assert lost / of <= 0.1
+        lost += bool(raced(scores, racing)[0] & set(best.tolist()))
+    assert lost / 60 <= 0.1
+
+
+def test_the_risk_is_shared_out_over_every_pair_that_may_be_mistaken() -> None:
+    racing, everyone, ahead = Racing(risk=0.1, keep=10, rounds=2), 16, np.ones(8)
+    scores = {row: np.zeros(8) if row == 15 else ahead for row in range(everyone)}
+    assert racing.risk / (10 * 6) < doubt(ahead) < racing.risk / 15
+    assert given_up(scores, everyone, racing) == set()
+    assert given_up({row: np.tile(values, 2) for row, values in scores.items()}, everyone, racing) == {15}
 
 
 def test_much_worse_ones_are_given_up_early_and_images_are_saved() -> None:

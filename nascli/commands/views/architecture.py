@@ -56,8 +56,8 @@ def tables(facts: Mapping[str, Any]) -> Iterator[View]:
 def cost_shares(lut: LookupTable, arch: Architecture) -> dict[str, Any]:
     """What each choice of an architecture costs: "metrics" and "layers" (costs by metric), these in their order.
 
-    Each metric has "unit", "total" and "largest": "decision", "candidate", "cost" and "share" (0 to 1, of the total) of
-    what costs something, the most expensive first.
+    Each metric has "unit", "joins" (whether costs add up or the largest counts), "total" and "largest": "decision",
+    "candidate", "cost" and "share" (0 to 1, of the total) of what costs something, the most expensive first.
 
     Raises:
         ArtifactError: the table is broken, or the architecture is of another space.
@@ -79,7 +79,12 @@ def cost_shares(lut: LookupTable, arch: Architecture) -> dict[str, Any]:
     ]
     totals = {name: model.total(name, vector)[0] for name in model.metrics}
     metrics = {
-        name: {"unit": metric.unit, "total": totals[name], "largest": _largest(name, layers, totals[name])}
+        name: {
+            "unit": metric.unit,
+            "joins": metric.joins,
+            "total": totals[name],
+            "largest": _largest(name, layers, totals[name]),
+        }
         for name, metric in model.metrics.items()
     }
     paths = [str(lut.path), str(arch.path)]
@@ -107,14 +112,18 @@ def share_tables(facts: Mapping[str, Any]) -> Iterator[View]:
     yield _in_order(facts)
     for name, metric in facts["metrics"].items():
         rows: list[list[object]] = []
-        together = 0.0
+        together, adds_up = 0.0, metric["joins"] == "sum"
         for entry in metric["largest"][:MOST]:
             together += entry["share"]
-            shares = (percent(entry["share"], 1), percent(together, 1))
+            shares = (percent(entry["share"], 1), *([percent(together, 1)] if adds_up else []))
             rows.append([entry["decision"], entry["candidate"], entry["cost"], *shares])
         if rows:
             title = f"where {name} goes: the {len(rows)} largest of {len(metric['largest'])}"
-            yield title, ["decision", "candidate", metric["unit"], "share [%]", "so far [%]"], rows
+            yield (
+                title,
+                ["decision", "candidate", metric["unit"], "share [%]", *(["so far [%]"] if adds_up else [])],
+                rows,
+            )
 
 
 def _in_order(facts: Mapping[str, Any]) -> View:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nascli.config import parse_assignment, parse_scalar, read_document
+from nascli.document import parse_assignment, parse_scalar, read_document
 from nascli.errors import ConfigError
 
 from .test_config import document
