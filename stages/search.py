@@ -34,7 +34,7 @@ class SearchConfig(Task):
         description="how far measured costs may be off without breaking a bound, a share; null: the table's error",
     )
     max_evaluations: int = Field(200, ge=1, description="architectures that are scored")
-    budget_minutes: float | None = Field(
+    time_budget: float | None = Field(
         None, gt=0, description="minutes, after which the best so far is taken; a resumed search starts its clock anew"
     )
     executor: Annotated[Reference, Kind("executor")] = run_option(
@@ -79,7 +79,7 @@ def search(
         config.checkpoint_minutes,
         margin=config.margin,
         learned=generator,
-        budget_minutes=config.budget_minutes,
+        time_budget=config.time_budget,
         executor=config.executor.build(),
         parts={
             "search_space": config.search_space or reference_of(record),

@@ -40,7 +40,7 @@ class Budget(Protocol):
         ...
 
     @property
-    def budget_minutes(self) -> float | None:
+    def time_budget(self) -> float | None:
         """Minutes after which nothing new is scored; None: as many as it takes."""
         ...
 
@@ -91,7 +91,7 @@ class Problem:
     @property
     def _is_late(self) -> bool:
         """Whether the time is up; something is scored whatever the time, and what an interrupted run knew is free."""
-        minutes, known = self._budget.budget_minutes, len(self._scores)
+        minutes, known = self._budget.time_budget, len(self._scores)
         late = minutes is not None and time.monotonic() - self._started >= 60 * minutes
         return late and known > 0 and known >= self._restored
 

@@ -50,7 +50,7 @@ class Search:
     margin: float | None = None
     """Of measured costs, relative; None: what the table states."""
     learned: StrategyState | None = None
-    budget_minutes: float | None = None
+    time_budget: float | None = None
     """Minutes; None: as many as it takes."""
     executor: Executor = field(default_factory=Local)
     parts: Mapping[str, Reference] = field(default_factory=dict)

@@ -27,7 +27,7 @@ class Budget:
 
     max_evaluations: int = 100
     checkpoint_minutes: float = 1e6
-    budget_minutes: float | None = None
+    time_budget: float | None = None
 
 
 class Formulaic(Evaluator):

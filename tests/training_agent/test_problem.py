@@ -367,7 +367,7 @@ def test_by_default_groups_are_chunks(tmp_path: Path) -> None:
 
 def test_when_the_time_is_up_what_was_scored_by_then_decides(tmp_path: Path) -> None:
     parts = toy(tmp_path, TABLES)
-    parts.budget = Budget(budget_minutes=1e-9)
+    parts.budget = Budget(time_budget=1e-9)
     problem = parts.problem()
     assert problem.remaining > 0  # something is scored whatever the time
     problem.score(archs([1, 0]))
@@ -380,7 +380,7 @@ def test_when_the_time_is_up_what_was_scored_by_then_decides(tmp_path: Path) -> 
 
 def test_the_time_of_an_interrupted_run_is_not_counted(tmp_path: Path) -> None:
     parts = toy(tmp_path, TABLES)
-    parts.budget = Budget(checkpoint_minutes=0.0, budget_minutes=1e-9)
+    parts.budget = Budget(checkpoint_minutes=0.0, time_budget=1e-9)
     parts.problem().score(archs([1, 0]))
     resumed = parts.problem(resume=True)
     resumed.score(archs([1, 0]))
