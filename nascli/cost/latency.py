@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from nascli.cost.runtimes import Runtime
+    from nascli.cost.timing import Maker
 
 
 class Latency(SampledMeter):
@@ -25,7 +26,8 @@ class Latency(SampledMeter):
     and tell the error of the table. What a runtime needs to do nothing is subtracted from each block.
 
     A sample is one forward after all others of the round: its weights are no longer in the fast caches, as those of a
-    block are not when a network comes to it. Blocks that run again and again are faster than they are in networks.
+    block are not when a network comes to it. Blocks that run again and again are faster than they are in networks. Each
+    block is prepared anew every five samples, so that no table depends on where in memory one copy happened to lie.
     """
 
     class Config(SampledMeter.Config):
@@ -83,17 +85,21 @@ class Latency(SampledMeter):
 
     def sampler(self, module: nn.Module, shape: tuple[int, ...]) -> Sampler:
         """Milliseconds of one forward of `batch` images."""
-        from nascli.cost.timing import sampling
+        return self._sampler(self._runtime.prepared(module, shape), renew=False)
 
-        timed = self._runtime.timed(module, shape)
-        return sampling(timed, self.config.warmup, self.config.warm, self._before)
+    def block_sampler(self, module: nn.Module, shape: tuple[int, ...]) -> Sampler:
+        """The same, at one place in memory after another."""
+        return self._sampler(self._runtime.prepared(module, shape), renew=True)
 
     def empty(self) -> Sampler | None:
         """Milliseconds that the runtime needs for no operation at all."""
+        make = self._runtime.empty()
+        return None if make is None else self._sampler(make, renew=True)
+
+    def _sampler(self, make: Maker, renew: bool) -> Sampler:
         from nascli.cost.timing import sampling
 
-        timed = self._runtime.empty()
-        return None if timed is None else sampling(timed, self.config.warmup, self.config.warm, self._before)
+        return sampling(make, self.config.warmup, self.config.warm, self._before, renew)
 
     def notes(self) -> Mapping[str, Any]:
         """The conditions with the device and the versions, and what is known of the samples."""

@@ -64,9 +64,8 @@ def costs_of(meter: Meter, blocks: Blocks) -> list[int | float]:
 
 
 def _metric(meter: Meter, blocks: Blocks, costs: Any, **known: Any) -> Metric:
-    base, factors = blocks.assembled(costs, meter.joins)
+    base, factors = blocks.assembled(costs, meter.joins, known.pop("fixed", 0))
     notes = {**meter.notes(), **blocks.doubts, **known.pop("notes", {})}
-    base = max(base + known.pop("fixed", 0), 0)
     exact = meter.exact and not blocks.doubts
     return Metric(meter.metric, meter.unit, base, factors, exact, notes=notes, joins=meter.joins, **known)
 
@@ -82,9 +81,9 @@ def _sampled(meter: SampledMeter, blocks: Blocks, model: Callable[[Sequence[int]
     costs = meter.value(samples[:, : len(items)])
     ids = tuple(block.id for block in blocks.blocks)
     evidence = Evidence(ids, samples[:, : len(items)], archs, samples[:, len(items) :])
-    if not len(archs):
+    if not len(archs) or not (meter.value(evidence.networks) > 0).all():
         return _metric(meter, blocks, costs, evidence=evidence)
-    found = Networks(archs, samples[:, len(items) :], macs.total(archs).astype(np.float64))
+    found = Networks(archs, evidence.networks, macs.total(archs).astype(np.float64))
     costs, fixed, facts = corrected(costs, blocks, found, meter.value, rng)
     error = facts["held_out_table"]["error95"]
     return _metric(meter, blocks, costs, notes=facts, fixed=fixed, error=error, evidence=evidence)

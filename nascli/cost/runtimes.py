@@ -9,6 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from torch import nn
 
 from nascli.cost.folding import folded
 from nascli.cost.onnx_export import images, to_onnx
-from nascli.cost.timing import Timed
+from nascli.cost.timing import Maker, Timed
 from nascli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,11 +38,11 @@ class Runtime(ABC):
         """A context in which blocks are prepared and timed."""
 
     @abstractmethod
-    def timed(self, module: nn.Module, shape: tuple[int, ...]) -> Timed:
-        """What times forwards of a module on one batch of images of `shape` (C, H, W)."""
+    def prepared(self, module: nn.Module, shape: tuple[int, ...]) -> Maker:
+        """What makes what times forwards of a module on one batch of images of `shape` (C, H, W)."""
 
-    def empty(self) -> Timed | None:
-        """What times a forward that does nothing; None where that costs next to nothing."""
+    def empty(self) -> Maker | None:
+        """The same for a forward that does nothing; None where that costs next to nothing."""
         return None
 
     def facts(self) -> Mapping[str, Any]:
@@ -65,8 +66,8 @@ class TorchRuntime(Runtime):
         finally:
             torch.set_num_threads(before)
 
-    def timed(self, module: nn.Module, shape: tuple[int, ...]) -> Timed:
-        """Wall-clock time, or that between two events of the GPU."""
+    def prepared(self, module: nn.Module, shape: tuple[int, ...]) -> Maker:
+        """Wall-clock time, or that between two events of the GPU; what is compiled is made once."""
         config, device = self.config, torch.device(self.config.accelerator)
         dtype = DTYPES[config.precision]
         layout = torch.channels_last if config.layout == "channels_last" else torch.contiguous_format
@@ -75,8 +76,11 @@ class TorchRuntime(Runtime):
         x = images(config.batch, shape).to(device=device, dtype=dtype)
         if x.ndim == 4:
             ready, x = ready.to(memory_format=layout), x.to(memory_format=layout)
+        if device.type == "cpu" and not config.compiled:
+            return lambda: partial(_by_clock, copy.deepcopy(ready), x.clone())
         run: Any = torch.compile(ready) if config.compiled else ready
-        return (lambda n: _by_events(run, x, n)) if device.type == "cuda" else (lambda n: _by_clock(run, x, n))
+        timed: Timed = partial(_by_events if device.type == "cuda" else _by_clock, run, x)
+        return lambda: timed
 
     def facts(self) -> Mapping[str, Any]:
         """With the name of the GPU."""
@@ -121,13 +125,13 @@ class OnnxRuntime(Runtime):
         with torch.no_grad():
             yield
 
-    def timed(self, module: nn.Module, shape: tuple[int, ...]) -> Timed:
-        """Wall-clock time of a session's runs."""
-        return self.timed_model(to_onnx(module, shape, self.config.batch, self.config.fold_bn), shape)
+    def prepared(self, module: nn.Module, shape: tuple[int, ...]) -> Maker:
+        """Wall-clock time of a session's runs; the module is exported once."""
+        return partial(self.timed_model, to_onnx(module, shape, self.config.batch, self.config.fold_bn), shape)
 
-    def empty(self) -> Timed | None:
+    def empty(self) -> Maker | None:
         """A session with one tensor and no operation."""
-        return self.timed_model(to_onnx(nn.Identity(), (1, 1, 1), 1), (1, 1, 1), batch=1)
+        return partial(self.timed_model, to_onnx(nn.Identity(), (1, 1, 1), 1), (1, 1, 1), batch=1)
 
     def timed_model(self, model: bytes, shape: tuple[int, ...], batch: int | None = None) -> Timed:
         """Wall-clock time of runs of an ONNX model on `batch` images of `shape` (C, H, W)."""

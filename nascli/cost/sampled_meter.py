@@ -31,7 +31,7 @@ class SampledMeter(Meter):
 
         rounds: int = Field(30, ge=3, description="rounds at least; each samples every block once")
         min_reliability: float = Field(0.99, gt=0, le=1, description="rank correlation of two halves of the rounds")
-        tolerance: float = Field(0.02, gt=0, description="median relative difference of the two halves to come below")
+        tolerance: float = Field(0.01, gt=0, description="median relative difference of the two halves to come below")
         budget_s: float = Field(120.0, gt=0, description="seconds after which no further round begins")
         statistic: Literal["median", "minimum"] = Field("median", description="of a block's samples")
         networks: int = Field(
@@ -58,6 +58,10 @@ class SampledMeter(Meter):
     def sampler(self, module: nn.Module, shape: tuple[int, ...]) -> Sampler:
         """What samples `module`, in evaluation mode, on inputs of `shape` (C, H, W): called once a round."""
 
+    def block_sampler(self, module: nn.Module, shape: tuple[int, ...]) -> Sampler:
+        """The same for a block of a table; override it where short work wants more care than whole networks."""
+        return self.sampler(module, shape)
+
     def empty(self) -> Sampler | None:
         """What samples nothing at all, if that costs something; its median is subtracted from each block."""
         return None
@@ -83,7 +87,8 @@ class SampledMeter(Meter):
             return _less_empty(samples, n, m)[:, : n or m]
 
         with self.conditions():
-            samplers = [self.sampler(module.eval(), shape) for module, shape in (*blocks, *networks)]
+            samplers = [self.block_sampler(module.eval(), shape) for module, shape in blocks]
+            samplers += [self.sampler(module.eval(), shape) for module, shape in networks]
             empty = self.empty() if blocks else None
             every = samplers if empty is None else [*samplers, *[empty] * EMPTIES]
             found = run_rounds(self.metric, every, judged, goal, self.keeper, self.threads)

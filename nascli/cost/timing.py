@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,10 @@ from nascli.cost.rounds import Sampler
 
 Timed = Callable[[int], float]
 """Runs something n times and gives the milliseconds of all n together."""
+Maker = Callable[[], Timed]
+"""Makes it, in memory of its own where that is possible."""
 
-
+RENEW_EVERY = 5
 FLUSHED_BYTES = 2**26
 
 
@@ -27,22 +30,37 @@ def _memory() -> npt.NDArray[np.int64]:
     return np.ones(FLUSHED_BYTES // 8, dtype=np.int64)
 
 
-def sampling(timed: Timed, warmup: int, warm: bool, before: Callable[[], object] | None = None) -> Sampler:
-    """A sampler of one forward, after `warmup` at once.
+def sampling(
+    make: Maker, warmup: int, warm: bool, before: Callable[[], object] | None = None, renew: bool = False
+) -> Sampler:
+    """A sampler of one forward.
 
     Args:
-        timed: the forward.
-        warmup: how many are run now.
+        make: makes what times the forward; `warmup` of them are run at once, outside any sample.
+        warmup: see there.
         warm: whether one that is not counted runs right before each sample.
         before: called before each sample otherwise.
+        renew: make it anew after every fifth sample. What a block costs depends on where its weights and its program
+            happen to lie in memory, by some percent where it takes microseconds; the median is then over many places.
     """
-    timed(warmup)
+    timed, samples = warmed(make, warmup), count(1)
 
     def sample() -> float:
+        nonlocal timed
         if warm:
             timed(1)
         elif before is not None:
             before()
-        return timed(1)
+        found = timed(1)
+        if renew and next(samples) % RENEW_EVERY == 0:
+            timed = warmed(make, warmup)  # while the old one is there, so that it lies elsewhere
+        return found
 
     return sample
+
+
+def warmed(make: Maker, warmup: int) -> Timed:
+    """What has run `warmup` times."""
+    timed = make()
+    timed(warmup)
+    return timed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,8 @@ def latency(model: bytes, shape: tuple[int, ...], runtime: OnnxRuntime) -> dict[
     from scipy.stats import binom
 
     config = runtime.config
-    timed = runtime.timed_model(model, shape)
-    found = run_rounds("latency_ms", [sampling(timed, config.warmup, config.warm, flush)], np.asarray, GOAL)
+    make = partial(runtime.timed_model, model, shape)
+    found = run_rounds("latency_ms", [sampling(make, config.warmup, config.warm, flush)], np.asarray, GOAL)
     samples = found.samples[:, 0]
     ordered = np.sort(samples)
     outside = max(1, int(binom.ppf(0.025, len(ordered), 0.5)))  # order statistics: no distribution is assumed

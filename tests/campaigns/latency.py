@@ -69,7 +69,7 @@ def naive(space: SearchSpace, backend: str) -> np.ndarray:
     meter, times = Latency(Latency.Config(backend=backend)), []
     with meter.conditions():
         for block in space.cost_blocks().blocks:
-            timed = meter._runtime.timed(block.build().eval(), block.shape)
+            timed = meter._runtime.prepared(block.build().eval(), block.shape)()
             timed(1)
             times.append(timed(1))
     return np.array(times)

@@ -56,6 +56,16 @@ class Beside(Sized):
         return 1000.0
 
 
+class Free(Sized):
+    """Whole networks cost nothing."""
+
+    def sampler(self, module: nn.Module, shape: tuple[int, ...]) -> Sampler:
+        return lambda: 0.0
+
+    def block_sampler(self, module: nn.Module, shape: tuple[int, ...]) -> Sampler:
+        return super().sampler(module, shape)
+
+
 def made(path: Path, *meters: Any, before: LookupTable | None = None, reference: Any = TINY, **how: Any) -> LookupTable:
     run = how.get("run") or Run(path)
     space: SearchSpace = reference.build()
@@ -146,6 +156,12 @@ def test_doubts_are_said(notes: dict[str, Any], expected: str | None) -> None:
     assert expected is None or expected in found[0]
     facts = {"kind": "lookup-table", "metrics": {"latency_ms": {"notes": notes}}}
     assert list(warnings_of(facts)) == found
+
+
+def test_networks_that_cost_nothing_neither_correct_nor_judge_a_table(tmp_path: Path) -> None:
+    metric = made(tmp_path / "lut.h5", Free(Free.Config(rounds=3, networks=12))).payload.columns["sized"]
+    assert metric.error is None
+    assert "correction" not in metric.notes
 
 
 def test_rounds_go_on_until_blocks_agree_without_what_nothing_costs() -> None:

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from nascli.component import resolve
 from nascli.cost.latency import Latency
+from nascli.cost.timing import Timed, sampling
 from nascli.errors import ConfigError, UsageError
 from nascli.search_space.tiny import Tiny
 
 torch.set_num_threads(1)
 
-ROUNDS = 5
+ROUNDS = 4
 
 
 class Named(nn.Module):
@@ -135,6 +136,44 @@ def test_few_blocks_are_driven_out_of_the_caches_before_each_sample(monkeypatch:
     assert len(flushed) == ROUNDS
     meter(warm=True).measure(nn.Identity(), (1, 2, 2))
     assert len(flushed) == ROUNDS
+
+
+class Places:
+    """Makes what times something: each is one copy, which remembers how often it ran."""
+
+    def __init__(self) -> None:
+        self.runs: list[int] = []
+
+    def __call__(self) -> Timed:
+        place = len(self.runs)
+        self.runs.append(0)
+
+        def timed(n: int) -> float:
+            self.runs[place] += n
+            return float(place)
+
+        return timed
+
+
+def test_a_block_is_made_anew_after_every_fifth_sample_and_warmed_outside_of_samples() -> None:
+    places = Places()
+    sample = sampling(places, 3, warm=False, renew=True)
+    assert [sample() for _ in range(11)] == [0.0] * 5 + [1.0] * 5 + [2.0]
+    assert places.runs == [8, 8, 4]
+
+
+def test_a_whole_network_is_made_once() -> None:
+    places = Places()
+    sample = sampling(places, 3, warm=True)
+    assert {sample() for _ in range(11)} == {0.0}
+    assert places.runs == [3 + 2 * 11]
+
+
+def test_copies_of_a_block_lie_in_memory_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr("nascli.cost.runtimes._by_clock", lambda run, x, n: seen.append(run.weight.data_ptr()) or 1.0)
+    meter(rounds=11, fold_bn=False).measure_all([(nn.Conv2d(3, 4, 3), (3, 8, 8))])
+    assert len(set(seen)) == 3
 
 
 def test_onnxruntime_measures_without_what_an_empty_session_costs() -> None:
