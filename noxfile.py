@@ -16,7 +16,7 @@ nox.options.sessions = ["check", "tests", "examples", "package"]
 nox.options.error_on_missing_interpreters = True
 
 ROOT = Path(__file__).parent
-RUNNERS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "hatchling")
+RUNNERS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "hatchling", "ruff")
 LIGHT = ("typer", "pydantic", "rich", "numpy", "PyYAML")
 
 

@@ -29,6 +29,9 @@ from nascli.training_agent.settings import Engines
 
 from .helpers import fresh
 
+# files and processes that the lowest Ray leaves to the garbage collector
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 SPACE = resolve("search_space", {"use": "tiny", "input_shape": (1, 8, 8), "classes": 4, "width": 4})
 FLOW = {"use": "synthetic", "classes": 4, "image_shape": (1, 8, 8), "train_images": 60, "test_images": 12}
 OWN = """
