@@ -4,9 +4,9 @@
                                       [--budget SECONDS] [--tolerance SHARE] [--markdown FILE]
 
 For each space and backend, 32 pixels, one thread: two tables in full, beside two by a naive builder that times one
-forward of each block, one after another. "Two builds" is about costs as they were measured, "corrected" about those that
-the tables hold, "of networks" about the same whole networks in both: what the machine did meanwhile. Then one table
-beside a busy second process, which must be noticed. Exits 1 if a mark is missed; onnxruntime alone is gated:
+forward of each block, one after another. "Two builds" is about costs as they were measured, "corrected" about those
+that the tables hold, "of networks" about the same whole networks in both: what the machine did meanwhile. Then one
+table beside a busy second process, which must be noticed. Exits 1 if a mark is missed; onnxruntime alone is gated:
 
     mean error on held-out networks at most max(5 %, 1.3 x floor); on fbnet_s 3 %
     the interval of Spearman reaches the ceiling - 0.03; on fbnet_s Spearman is at least 0.98
