@@ -222,7 +222,7 @@ def test_no_bar_goes_into_a_file(capsys: Captured) -> None:
 
 def test_help_names_the_choices_and_the_default_of_a_flag(nascli: Command) -> None:
     text = " ".join(nascli("search", "--help", COLUMNS="200").stdout.split())
-    assert "--precision 32|bf16|fp16 Precision of the forward. Default: 32." in text
+    assert "--precision 32|bf16|fp16 Precision of the forward; fp32 is 32. Default: 32." in text
     assert "--search-strategy REF Which architecture to try next. Default: evolution." in text
 
 
