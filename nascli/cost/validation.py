@@ -19,6 +19,7 @@ from nascli.space import Archs
 DRAWS = 4000
 STEEPEST = 6.0
 RESAMPLES = 2000
+HOPELESS = 1e9
 WORKS = 0.05
 """A block works, and counts, when it costs at least this share of the median block."""
 
@@ -176,8 +177,13 @@ def judged(predicted: Array, measured: Array, rng: np.random.Generator) -> dict[
 
 
 def error95(predicted: Array, measured: Array) -> float:
-    """The share of a prediction (m,) by which 95 % of the networks cost more or less at most."""
-    return float(np.quantile(np.abs(predicted - measured) / predicted, 0.95))
+    """The share of a prediction (m,) by which 95 % of the networks cost more or less at most.
+
+    A prediction of nothing, or less, is off by `HOPELESS`.
+    """
+    errors = np.full(len(predicted), HOPELESS)
+    np.divide(np.abs(predicted - measured), predicted, out=errors, where=predicted > 0)
+    return float(np.quantile(errors, 0.95))
 
 
 def _interval(predicted: Array, measured: Array, rng: np.random.Generator) -> Sequence[float] | None:

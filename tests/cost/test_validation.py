@@ -10,7 +10,7 @@ from nascli.cost.macs import Macs
 from nascli.cost.measuring import measured
 from nascli.cost.rounds import Sampler
 from nascli.cost.sampled_meter import SampledMeter
-from nascli.cost.validation import Networks, corrected, fitted, judged, spread, working
+from nascli.cost.validation import HOPELESS, Networks, corrected, fitted, judged, spread, working
 from nascli.search_space.tiny import Tiny
 
 torch.set_num_threads(1)
@@ -100,6 +100,14 @@ class Law(SampledMeter):
         is_network = shape == SPACE.space.input_shape and len(module._modules) == 3 and "layers" in module._modules
         cost = 2.0 * params + 3 if is_network else float(params)
         return lambda: cost
+
+
+def test_predictions_of_nothing_or_less_are_hopeless_not_a_crash() -> None:
+    found = judged(np.array([0.0, -1.0, 2.0]), np.array([1.0, 1.0, 2.0]), np.random.default_rng(0))
+    assert 1e8 < found["error95"] <= HOPELESS
+    assert found["mape"] == 1.0
+    facts = corrected(0.0 * COSTS, BLOCKS, networks(1.0, 0.0, 0.0), median, np.random.default_rng(0))[2]
+    assert facts["held_out_uncorrected"]["error95"] == HOPELESS
 
 
 def test_a_table_is_corrected_by_networks_of_its_own_rounds() -> None:
