@@ -85,7 +85,7 @@ def _metric(name: str, unit: str, blocks: Blocks, costs: Any, joins: Joins, fixe
 def _judged(name: str, found: Measurements, blocks: Blocks, costs: Array, **known: Any) -> Metric:
     """A maximum is not corrected; how far it is from whole networks is its error."""
     totals = _metric(name, found.unit, blocks, costs, "max").total(found.archs)
-    error = error95(np.maximum(totals, 1e-300), found.networks)
+    error = error95(totals, found.networks)
     known["notes"] = {**known["notes"], "networks": len(found.archs)}
     return _metric(name, found.unit, blocks, costs, "max", error=error, **known)
 

@@ -36,14 +36,15 @@ def sampling(
     """A sampler of one forward.
 
     Args:
-        make: makes what times the forward; `warmup` of them are run at once, outside any sample.
-        warmup: see there.
+        make: makes what times the forward.
+        warmup: how many forwards are run outside any sample, as soon as it is made.
         warm: whether one that is not counted runs right before each sample.
         before: called before each sample otherwise.
         renew: make it anew after every fifth sample. What a block costs depends on where its weights and its program
             happen to lie in memory, by some percent where it takes microseconds; the median is then over many places.
     """
-    timed, samples = warmed(make, warmup), count(1)
+    timed, samples = make(), count(1)
+    timed(warmup)
 
     def sample() -> float:
         nonlocal timed
@@ -53,14 +54,9 @@ def sampling(
             before()
         found = timed(1)
         if renew and next(samples) % RENEW_EVERY == 0:
-            timed = warmed(make, warmup)  # while the old one is there, so that it lies elsewhere
+            old, timed = timed, make()  # while the old one is there, so that it lies elsewhere
+            if timed is not old:
+                timed(warmup)
         return found
 
     return sample
-
-
-def warmed(make: Maker, warmup: int) -> Timed:
-    """What has run `warmup` times."""
-    timed = make()
-    timed(warmup)
-    return timed

@@ -179,10 +179,11 @@ def judged(predicted: Array, measured: Array, rng: np.random.Generator) -> dict[
 def error95(predicted: Array, measured: Array) -> float:
     """The share of a prediction (m,) by which 95 % of the networks cost more or less at most.
 
-    A prediction of nothing, or less, is off by `HOPELESS`.
+    A prediction of nothing, or less, is off by `HOPELESS`, unless it is right.
     """
-    errors = np.full(len(predicted), HOPELESS)
-    np.divide(np.abs(predicted - measured), predicted, out=errors, where=predicted > 0)
+    off = np.abs(predicted - measured)
+    errors = np.where(off > 0, HOPELESS, 0.0)
+    np.divide(off, predicted, out=errors, where=predicted > 0)
     return float(np.quantile(errors, 0.95))
 
 

@@ -138,8 +138,8 @@ def open_tree(path: Path, option: str) -> Tree:
 
 def _leads_back(root: Path, here: Path, name: str) -> bool:
     """Whether a link leads to one of the folders that the walk came through."""
-    through = [here, *(parent for parent in here.parents if parent.is_relative_to(root))]
-    return (here / name).is_symlink() and any((here / name).samefile(folder) for folder in through)
+    link, through = here / name, (folder for folder in (here, *here.parents) if folder.is_relative_to(root))
+    return link.is_symlink() and any(link.samefile(folder) for folder in through)
 
 
 def _hidden(name: str) -> bool:

@@ -41,7 +41,7 @@ from nascli.search_space.base import SearchSpace
 
 SPACES = ("fbnet_s", "proxylessnas", "spos")
 BACKENDS = ("onnxruntime", "torch")
-FLOOR, REPEATS, DRIFT, PAIRS, DIFFERENCE, SECONDS = 0.06, 3, 2.0, 4, 0.03, 3.0
+FLOOR, REPEATS, DRIFT, PAIRS, DIFFERENCE, SECONDS = 0.06, 3, 0.02, 4, 0.03, 3.0
 COLUMNS = (
     "space", "backend", "blocks", "build [s]", "rounds", "reliability", "MAPE [%]", "uncorrected", "constant", "MACs",
     "95 % [%]", "max [%]", "Spearman [95 %]", "of MACs", "floor [%]", "ceiling", "two builds [%]", "corrected [%]",
@@ -69,7 +69,7 @@ def pair(space: SearchSpace, **options: Any) -> tuple[Metric, Metric, float]:
     for _ in range(PAIRS):
         first = second
         second, seconds = built(space, **options)
-        if difference(networks_of(first), networks_of(second)) <= DRIFT:
+        if difference(networks_of(first), networks_of(second)) <= 100 * DRIFT:
             break
     return first, second, seconds
 

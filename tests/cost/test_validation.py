@@ -10,7 +10,7 @@ from nascli.cost.macs import Macs
 from nascli.cost.measuring import measured
 from nascli.cost.rounds import Sampler
 from nascli.cost.sampled_meter import SampledMeter
-from nascli.cost.validation import HOPELESS, Networks, corrected, fitted, judged, spread, working
+from nascli.cost.validation import HOPELESS, Networks, corrected, error95, fitted, judged, spread, working
 from nascli.search_space.tiny import Tiny
 
 torch.set_num_threads(1)
@@ -108,6 +108,7 @@ def test_predictions_of_nothing_or_less_are_hopeless_not_a_crash() -> None:
     assert found["mape"] == 1.0
     facts = corrected(0.0 * COSTS, BLOCKS, networks(1.0, 0.0, 0.0), median, np.random.default_rng(0))[2]
     assert facts["held_out_uncorrected"]["error95"] == HOPELESS
+    assert error95(np.zeros(2), np.zeros(2)) == 0
 
 
 def test_a_table_is_corrected_by_networks_of_its_own_rounds() -> None:
