@@ -85,6 +85,12 @@ def bench_scaling(session: nox.Session) -> None:
 
 
 @nox.session
+def acceptance(session: nox.Session) -> None:
+    """By hand, on an idle machine: all that takes less than ten minutes a command, as one table; about an hour."""
+    python(session, "tests/campaigns/acceptance.py", *session.posargs)
+
+
+@nox.session
 def reliability(session: nox.Session) -> None:
     """By hand: fuzz, kills, disk, twins, mutants or chain; what docs/reliability.md tells of."""
     python(session, "tests/campaigns/reliability.py", *session.posargs)
