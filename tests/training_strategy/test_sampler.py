@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,108 +11,13 @@ from torch import nn
 
 from nascli.component import find_class, resolve
 from nascli.config import Origin
-from nascli.cost.feasible import FeasibleSet
 from nascli.errors import ComponentError, UsageError
-from nascli.run import Run
-from nascli.supernet.base import Supernet
-from nascli.testing import TrainingStrategyContract
-from nascli.testing.network import network
 from nascli.testing.spaces import chain, feasible
-from nascli.training_agent.supernet_training import train_supernet
-from nascli.training_strategy.adapted import adapted
-from nascli.training_strategy.base import Losses, Update
+from nascli.training_strategy.base import Losses
 from nascli.training_strategy.sampler import BaseSampler
 from tests.conftest import Write
-from tests.training_agent.helpers import Crash, CutRun, batch, fresh, setup, supernet_job, tiny, training, updater
 
-torch.set_num_threads(1)
-
-
-class UniformSampler(BaseSampler):
-    """As the guide's template asks, super() and DataParallel included."""
-
-    def __init__(self, micro_len, macro_len, model):
-        super(UniformSampler, self).__init__(micro_len, macro_len, model)  # noqa: UP008
-
-    def step(self):
-        model = self.model.module if isinstance(self.model, nn.DataParallel) else self.model
-        model.set_forward_state("single")
-        model.set_activate_architecture(torch.randint(low=0, high=self.micro_len, size=(self.macro_len,)))
-
-
-class FairSampler(BaseSampler):
-    """Every candidate once before any twice; remembers its order in lists."""
-
-    def __init__(self, micro_len, macro_len, model):
-        super().__init__(micro_len, macro_len, model)
-        self.order = [list(range(micro_len)) for _ in range(macro_len)]
-        self.position = 0
-        self.counts = np.zeros(micro_len, dtype=np.int64)
-        self.shuffle()
-        self.model.set_forward_state("single")
-
-    def shuffle(self):
-        for order in self.order:
-            random.shuffle(order)
-
-    def architecture(self):
-        return [order[self.position] for order in self.order]
-
-    def step(self):
-        arch = self.architecture()
-        self.counts[arch[0]] += 1
-        self.model.set_activate_architecture(np.array(arch))
-        self.position = (self.position + 1) % self.micro_len
-        if self.position == 0:
-            self.shuffle()
-
-
-class SoftmaxSampler(BaseSampler):
-    """DARTS."""
-
-    def __init__(self, micro_len, macro_len, model):
-        super().__init__(micro_len, macro_len, model)
-        self.model.initialize_arch_param()
-
-    def step(self):
-        self.model.set_forward_state("softmax")
-
-
-class GumbelSampler(SoftmaxSampler):
-    """FBNet: the temperature falls; it starts at an option of the sampler."""
-
-    def __init__(self, micro_len, macro_len, model, tau=5.0):
-        super().__init__(micro_len, macro_len, model)
-        self.tau = tau
-
-    def step(self):
-        self.model.set_forward_state("gumbel_softmax", tau=self.tau)
-        self.tau *= 0.9
-
-
-def ready(sampler: type[BaseSampler], among: FeasibleSet | None = None, **options: Any) -> Any:
-    """The strategy of a sampler on a space of 3, 4 and 3 candidates, or another."""
-    among = among or feasible(chain([[0, 3, 5], [1, 2, 9, 4], [7, 7, 0]]))
-    cls = adapted(sampler)
-    strategy = cls(cls.Config(**options))
-    strategy.setup(among.space, among.model, among)
-    strategy.bind(network(among.space))
-    return strategy
-
-
-def step(strategy: Any, number: int = 0) -> list[Update]:
-    losses = Losses([torch.tensor(1.0)], [torch.tensor(0.5)])
-    generator = strategy.updates(number, np.random.default_rng(number))
-    found = [next(generator)]
-    while True:
-        try:
-            found.append(generator.send(losses))
-        except StopIteration:
-            return found
-
-
-def path(update: Update) -> list[tuple[int, ...]]:
-    return [selection.active for selection in update.passes[0].forward.values()]
+from .samplers import FairSampler, GumbelSampler, SoftmaxSampler, UniformSampler, path, ready, step
 
 
 def test_a_sampler_gets_the_sizes_of_the_space() -> None:
@@ -168,28 +71,6 @@ def test_arguments_behind_the_first_three_are_options() -> None:
     strategy = ready(GumbelSampler, tau=0.5)
     step(strategy)
     assert strategy.sampler.tau == 0.45
-
-
-def test_training_agents_train_the_parameters_of_every_kind_of_mixture() -> None:
-    for state in ("softmax", "gumbel_softmax", "sum"):
-
-        class Mixed(SoftmaxSampler):
-            state = ""
-
-            def step(self):
-                self.model.set_forward_state(self.state)
-
-        Mixed.state = state
-        module: Supernet = fresh(tiny().supernet)
-        strategy = ready(Mixed, FeasibleSet(tiny().lookup_table([]), []))
-        arch = list(strategy.arch_parameters().values())
-        before = [alpha.detach().clone() for alpha in arch]
-        runner = updater(module, arch)
-        for update in strategy.updates(0, np.random.default_rng(0)):
-            runner.run(update, batch())
-            if update.params == "weights":
-                break
-        assert all(not torch.equal(alpha, old) for alpha, old in zip(arch, before, strict=True)), state
 
 
 def test_a_sampler_with_a_generator_of_its_own_draws_from_the_steps() -> None:
@@ -247,33 +128,6 @@ def test_a_state_is_the_samplers_own_where_it_has_one() -> None:
     assert strategy.sampler.loaded == {"mine": 3}
 
 
-JOBS = {
-    "uniform": supernet_job(adapted(UniformSampler)),
-    "fair": supernet_job(adapted(FairSampler)),
-    "gumbel": supernet_job(adapted(GumbelSampler), epochs=6),
-}
-
-
-@pytest.mark.parametrize("job", JOBS)
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(job: str, tmp_path: Path) -> None:
-    whole = JOBS[job](Run(tmp_path / "whole.pt"))
-    interrupted = CutRun(tmp_path / "out.pt")
-    interrupted.cut = "between checkpoints"
-    with pytest.raises(Crash):
-        JOBS[job](interrupted)
-    resumed = JOBS[job](Run(tmp_path / "out.pt", resume=True))
-    for name, value in whole.payload.state_dict.items():
-        assert torch.equal(value, resumed.payload.state_dict[name]), name
-    assert resumed.header.digest == whole.header.digest
-
-
-def test_architecture_parameters_are_in_the_result_by_label(tmp_path: Path) -> None:
-    trained, _ = train_supernet(tiny(), adapted(SoftmaxSampler)(), setup(Run(tmp_path / "o.pt")), training(epochs=1))
-    assert {name: len(alpha) for name, alpha in trained.arch_parameters.items()} == {
-        f"layer_{i:02d}": 5 for i in range(6)
-    }
-
-
 @pytest.mark.parametrize(
     ("sampler", "said", "hint"),
     [
@@ -306,22 +160,3 @@ def test_a_reference_names_a_sampler(write: Write) -> None:
 def test_a_sampler_without_a_step_is_refused() -> None:
     with pytest.raises(ComponentError, match="'BaseSampler' is not complete: it lacks step"):
         find_class("training_strategy", "nascli.training_strategy.sampler:BaseSampler")
-
-
-class Sized(FairSampler):
-    """Fair where the sizes differ: the guide's samplers know the largest alone."""
-
-    def architecture(self):
-        return [index % size for index, size in zip(super().architecture(), self.model.space.sizes, strict=True)]
-
-
-class TestFair(TrainingStrategyContract):
-    make = adapted(Sized)
-
-
-class TestSoftmax(TrainingStrategyContract):
-    make = adapted(SoftmaxSampler)
-
-
-class TestGumbel(TrainingStrategyContract):
-    make = adapted(GumbelSampler)
