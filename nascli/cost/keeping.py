@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from nascli.artifacts.checkpoint import Checkpoint, Progress
-from nascli.cost.rounds import Array
+from nascli.cost.rounds import Rounds
 from nascli.run import Run
 
 EVERY_MINUTES = 0.25
 
 
 class RunKeeper:
-    """Keeps the rounds of all meters of a run; a resumed run goes on with the next round."""
+    """Keeps the rounds of all meters of a run; a resumed run leaves those that are done, and goes on with the next."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         run.resumable = True
         kept = run.restore(Checkpoint)
-        self._samples = {} if kept is None else {name: value.numpy() for name, value in kept.state.items()}
+        state = {} if kept is None else kept.state
+        self._rounds = {name: Rounds(**{**it, "samples": it["samples"].numpy()}) for name, it in state.items()}
 
-    def restore(self, metric: str, columns: int) -> Array | None:
+    def restore(self, metric: str, columns: int) -> Rounds | None:
         """The rounds of an interrupted run; those of the same settings have as many columns."""
-        found = self._samples.get(metric)
-        return None if found is None or found.shape[1:] != (columns,) else np.asarray(found)
+        found = self._rounds.get(metric)
+        return None if found is None or found.samples.shape[1:] != (columns,) else found
 
-    def keep(self, metric: str, samples: Array) -> None:
+    def keep(self, metric: str, rounds: Rounds) -> None:
         """Write a checkpoint from time to time, and when the run is asked to stop.
 
         Raises:
@@ -33,8 +32,8 @@ class RunKeeper:
         """
         import torch
 
-        self._samples[metric] = samples
+        self._rounds[metric] = rounds
         if self._run.checkpoint_due(EVERY_MINUTES):
-            state = {name: torch.from_numpy(np.array(value)) for name, value in self._samples.items()}
-            self._run.checkpoint(Checkpoint(Progress(len(samples), state)))
+            state = {name: {**vars(it), "samples": torch.from_numpy(it.samples)} for name, it in self._rounds.items()}
+            self._run.checkpoint(Checkpoint(Progress(len(rounds.samples), state)))
             self._run.stop_if_asked()

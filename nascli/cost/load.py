@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 STAT = Path("/proc/stat")
@@ -30,6 +31,19 @@ class Load:
         others = None if busy is None or self._all is None else max(0.0, (busy - self._all - own) / wall)
         waiting = max(0.0, 1 - own / wall) if threads == 1 else None
         return {name: None if x is None else round(x, 3) for name, x in (("others", others), ("waiting", waiting))}
+
+
+def together(
+    first: Mapping[str, float | None], first_s: float, second: Mapping[str, float | None], second_s: float
+) -> dict[str, float | None]:
+    """`Load.facts` of two stretches of so many seconds as those of one; the first may be none, {}."""
+    if not first:
+        return dict(second)
+    share = first_s / (first_s + second_s)
+    both = {name: (first[name], x) for name, x in second.items()}
+    return {
+        name: None if a is None or b is None else round(share * a + (1 - share) * b, 3) for name, (a, b) in both.items()
+    }
 
 
 def disturbed(others: float | None, waiting: float | None) -> bool:

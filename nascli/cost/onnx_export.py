@@ -30,12 +30,12 @@ def to_onnx(
     Raises:
         RunFailed: it cannot be exported.
     """
-    ready, x = _exportable(module), images(batch, shape)
+    x = images(batch, shape)
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             torch._C._jit_set_onnx_log_output_stream("stderr")  # where it fails it prints a graph, else to stdout
-            return _traced(ready, x, fold_bn, any_batch)
+            return _traced(_exportable(module), x, fold_bn, any_batch)
     except NascliError:
         raise
     except Exception as error:

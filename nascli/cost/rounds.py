@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nascli.console import out
-from nascli.cost.load import Load
+from nascli.cost.load import Load, together
 
 Array = npt.NDArray[np.float64]
 Sampler = Callable[[], float]
@@ -20,14 +20,28 @@ Judged = Callable[[Array], Array]
 CHECK_EVERY = 5
 
 
+@dataclass(frozen=True)
+class Rounds:
+    """Samples (rounds, n), the seconds that they took, and what else the machine did meanwhile (`Load.facts`)."""
+
+    samples: Array
+    seconds: float = 0.0
+    load: Mapping[str, float | None] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Plain JSON values for the notes of a metric."""
+        return {"seconds": round(self.seconds, 1), "load": dict(self.load)}
+
+
 class Keeper(Protocol):
-    """Where the samples of an unfinished measurement are kept."""
+    """Where the rounds of an unfinished measurement are kept."""
 
-    def restore(self, metric: str, columns: int) -> Array | None:
-        """The samples (rounds, columns) of an interrupted measurement, if there are any."""
+    def restore(self, metric: str, columns: int) -> Rounds | None:
+        """Those of an interrupted measurement, samples (rounds, columns), if there are any."""
 
-    def keep(self, metric: str, samples: Array) -> None:
-        """Called after each round."""
+    def keep(self, metric: str, rounds: Rounds) -> None:
+        """Called after each round with all of them."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +52,7 @@ class Goal:
         rounds: at least so many.
         reliability: rank correlation of the medians of odd and of even rounds to reach.
         tolerance: their median relative difference to come below.
-        budget_s: seconds after which it ends in any case, once `rounds` are done.
+        budget_s: seconds after which it ends in any case, once `rounds` are done; an interruption does not count.
     """
 
     rounds: int
@@ -57,14 +71,6 @@ class Goal:
         return (found is None or found >= self.reliability) and half_difference(samples) <= self.tolerance
 
 
-@dataclass(frozen=True)
-class Rounds:
-    """Samples (rounds, n), and what the machine did meanwhile."""
-
-    samples: Array
-    facts: dict[str, Any] = field(default_factory=dict)
-
-
 def run_rounds(
     metric: str,
     samplers: Sequence[Sampler],
@@ -73,7 +79,7 @@ def run_rounds(
     keeper: Keeper | None = None,
     threads: int = 1,
 ) -> Rounds:
-    """Sample everything once a round until the goal is reached.
+    """Sample everything once a round until the goal is reached; an interrupted measurement ends as if it had not been.
 
     Args:
         metric: what is measured, for people and for the keeper.
@@ -84,18 +90,22 @@ def run_rounds(
         threads: of the samplers.
     """
     kept = keeper.restore(metric, len(samplers)) if keeper else None
-    rows: list[Any] = [] if kept is None else list(kept)
-    load, begun, spent, done = Load(), time.monotonic(), 0.0, False
-    with out.progress(f"{metric}: at most", round(goal.budget_s)) as bar:  # in seconds: nobody knows how many rounds
+    found = before = kept or Rounds(np.empty((0, len(samplers))))
+    load, begun = Load(), time.monotonic()
+    done = kept is not None and goal.ends(judged(kept.samples), kept.seconds)
+    budget, spent = round(goal.budget_s), round(before.seconds)
+    with out.progress(f"{metric}: at most", budget, spent) as bar:  # in seconds: nobody knows how many rounds
         while not done:
-            rows.append(_round(samplers, np.random.default_rng(len(rows))))
-            samples, before, spent = np.array(rows), spent, time.monotonic() - begun
-            seen = judged(samples)
-            done = goal.ends(seen, spent)
-            bar.advance(_told(seen), round(spent) - round(before))
+            spent = round(found.seconds)
+            row, seconds = _round(samplers, np.random.default_rng(len(found.samples))), time.monotonic() - begun
+            meanwhile = together(before.load, before.seconds, load.facts(threads), seconds)
+            found = Rounds(np.vstack([found.samples, row]), before.seconds + seconds, meanwhile)
+            seen = judged(found.samples)
+            done = goal.ends(seen, found.seconds)
+            bar.advance(_told(seen), round(found.seconds) - spent)
             if keeper:
-                keeper.keep(metric, samples)
-    return Rounds(samples, {"seconds": round(spent, 1), "load": load.facts(threads)})
+                keeper.keep(metric, found)
+    return found
 
 
 def _round(samplers: Sequence[Sampler], rng: np.random.Generator) -> list[float]:

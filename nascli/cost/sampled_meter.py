@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -100,7 +101,7 @@ class SampledMeter(Meter):
             "overhead": None if empty is None else float(np.median(found.samples[:, n + m :])),
             **found.facts,
         }
-        return Rounds(_less_empty(found.samples, n, m), found.facts)
+        return replace(found, samples=_less_empty(found.samples, n, m))
 
     def value(self, samples: Array) -> Array:
         """The statistic (n,) of samples (rounds, n)."""

@@ -81,12 +81,15 @@ class SearchProblem(Protocol):
         """The step and the state that an interrupted search kept last, to go on from; None in a new one."""
         ...
 
-    def keep(self, step: int, steps: int, state: Callable[[], Mapping[str, Any]], metric: str = "") -> None:
+    def keep(self, step: int, steps: int, state: Callable[[], Mapping[str, Any]], metric: str = "") -> bool:
         """`step` of `steps` steps of training are done; call it after each, so that a search can be interrupted there.
 
         Args:
             state: gives what the next steps depend on (see `nascli.artifacts.torch_format.plain`); called now and then.
             metric: what a person who watches may want to see.
+
+        Returns:
+            Whether there is time for another step; training ends where there is none.
         """
         ...
 
@@ -176,7 +179,7 @@ class AskTell(SearchStrategy):
         while problem.remaining > 0 and len(tried) < everything and stale < self.patience:
             archs = self.ask()
             before = len(tried)
-            rows, scores = _scored(problem, archs)
+            rows, scores = scored(problem, archs)
             keys = [row.tobytes() for row in problem.space.canonical(archs[rows])]
             tried |= {key: (row, score) for key, row, score in zip(keys, archs[rows], scores, strict=True)}
             if len(rows) < len(archs):
@@ -195,7 +198,7 @@ class AskTell(SearchStrategy):
         return {}
 
 
-def _scored(problem: SearchProblem, archs: Archs) -> tuple[list[int], list[Score]]:
+def scored(problem: SearchProblem, archs: Archs) -> tuple[list[int], list[Score]]:
     """Positions of architectures (n, d) and their scores; where the budget ends, of those that have one by then."""
     try:
         return list(range(len(archs))), problem.score(archs)

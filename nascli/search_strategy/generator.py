@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from nascli.cost.constraint import windows
-from nascli.errors import UsageError
-from nascli.search_strategy.base import Learned, Outcome, SearchProblem, SearchStrategy
+from nascli.errors import BudgetSpent, UsageError
+from nascli.search_strategy.base import Learned, Outcome, SearchProblem, SearchStrategy, scored
 from nascli.search_strategy.priors import PriorPool
 from nascli.space import Archs
 from nascli.supernet.temperature import TemperatureConfig
@@ -79,10 +79,10 @@ class Generator(SearchStrategy):
         """
         self._learned = None
         if self._given is None:
-            trained = self._train(problem, rng)
-            facts = trained.judged(GRID)
+            trained, steps = self._train(problem, rng)
+            facts = {"metric": trained.metric, "steps": steps, **trained.judged(GRID)}
             tau = facts["tau"]
-            self._learned = Learned({**trained.state_dict(), "tau": tau}, {"metric": trained.metric, **facts})
+            self._learned = Learned({**trained.state_dict(), "tau": tau}, facts)
         else:
             trained, tau = self._restored(self._given, problem), self._given.get("tau")
         return self._answer(problem, trained, tau)
@@ -95,7 +95,8 @@ class Generator(SearchStrategy):
         """Take a trained network."""
         self._given = state
 
-    def _train(self, problem: SearchProblem, rng: np.random.Generator) -> TrainedGenerator:
+    def _train(self, problem: SearchProblem, rng: np.random.Generator) -> tuple[TrainedGenerator, int]:
+        """The generator, and how many steps it was trained: fewer than all where the time was up."""
         from nascli.search_strategy.generator_training import Training, new_network
         from nascli.search_strategy.trained_generator import TrainedGenerator
 
@@ -104,8 +105,9 @@ class Generator(SearchStrategy):
         seeds = [int(seed) for seed in rng.integers(2**63, size=2)]
         network = new_network(told, problem.space.sizes, seeds[0])
         trained = TrainedGenerator(network, problem.costs, metric, pool)
-        Training(trained, told, problem, seeds[1]).run()
-        return trained
+        training = Training(trained, told, problem, seeds[1])
+        training.run()
+        return trained, training.step
 
     def _metric(self, problem: SearchProblem) -> str:
         known = problem.costs.metrics
@@ -136,8 +138,10 @@ class Generator(SearchStrategy):
             archs[i] = problem.feasible.best([rows[i] for rows in logits]).arch
         archs = _distinct(archs)
         if "score" in problem.offers:
-            archs = archs[: problem.remaining]
-            archs = archs[problem.order(archs, problem.score(archs))]
+            rows, scores = scored(problem, archs)
+            if not rows:
+                raise BudgetSpent
+            archs = archs[rows][problem.order(archs[rows], scores)]
         facts = {"metric": trained.metric, "requested": target, "generated": generated.tolist()}
         return Outcome(archs, {"generator": {**facts, "repaired": float((~inside).mean()), "tau": tau}})
 

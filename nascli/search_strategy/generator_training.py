@@ -46,7 +46,7 @@ class Training:
         self.losses = {"loss": 0.0, "cost_error": 0.0}
 
     def run(self) -> None:
-        """Train all steps, or those that an interrupted search left.
+        """Train all steps, or those that an interrupted search left; fewer where the time is up before.
 
         Raises:
             RunFailed: a loss is not finite.
@@ -56,11 +56,12 @@ class Training:
             self.step = kept[0]
             self.network.load_state_dict(dict(kept[1]["network"]))
             self.optimizer.load_state_dict(dict(kept[1]["optimizer"]))
-        while self.step < self.options.steps:
+        has_time = True
+        while self.step < self.options.steps and has_time:
             self._one_step(np.random.default_rng([self.seed, self.step]))
             self.step += 1
             text = "  ".join(f"{name} {value:.3f}" for name, value in self.losses.items())
-            self.problem.keep(self.step, self.options.steps, self.state_dict, text)
+            has_time = self.problem.keep(self.step, self.options.steps, self.state_dict, text)
 
     def state_dict(self) -> Mapping[str, Any]:
         """What the next steps depend on."""

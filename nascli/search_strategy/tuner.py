@@ -58,7 +58,7 @@ class TunerProblem:
         """Refused: trials give no gradient."""
         raise UsageError("a tuner gives no gradient")
 
-    def keep(self, step: int, steps: int, state: Callable[[], Mapping[str, Any]], metric: str = "") -> None:
+    def keep(self, step: int, steps: int, state: Callable[[], Mapping[str, Any]], metric: str = "") -> bool:
         """Refused: nothing is trained between trials."""
         raise UsageError("a tuner keeps nothing")
 

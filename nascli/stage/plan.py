@@ -91,16 +91,14 @@ def _search(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) 
 
 
 def _feasible(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) -> FeasibleSet:
+    from nascli.cost.bounded import bounded
     from nascli.cost.constraint import Constraint
-    from nascli.cost.feasible import FeasibleSet
     from nascli.training_agent.searching import costs_of
 
     lut = inputs.get("lut")
     costs = costs_of(space, lut if isinstance(lut, LookupTable) else None)
     constraints = [Constraint.parse(text) for text in told.constraint]
-    feasible = FeasibleSet(costs, constraints, margin=getattr(told, "margin", 0.0))
-    feasible.require()
-    return feasible
+    return bounded(costs, constraints, getattr(told, "margin", 0.0))
 
 
 def _told(feasible: FeasibleSet, told: Any) -> dict[str, str]:

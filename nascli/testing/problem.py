@@ -96,13 +96,14 @@ class FormulaProblem:
         losses = [_missing(forward[d.label], len(d.candidates)) for d in self.space.decisions]
         return torch.stack(losses).mean() * (1 + self.relaxed % 3 / 10)
 
-    def keep(self, step: int, steps: int, state: Callable[[], Mapping[str, Any]], metric: str = "") -> None:
+    def keep(self, step: int, steps: int, state: Callable[[], Mapping[str, Any]], metric: str = "") -> bool:
         """Look at the state as a checkpoint would."""
         from nascli.artifacts.torch_format import plain
 
         self._look()
         assert 1 <= step <= steps, f"step {step} of {steps}"
         plain(state())
+        return True
 
 
 def _missing(selection: Selection, n: int) -> Tensor:

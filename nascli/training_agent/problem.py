@@ -14,7 +14,7 @@ import numpy.typing as npt
 from nascli.artifacts.checkpoint import Checkpoint, Progress
 from nascli.artifacts.header import DataRecord, SpaceRecord
 from nascli.artifacts.history import History, Trials
-from nascli.console import Bar
+from nascli.console import Bar, out
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel
 from nascli.errors import ArtifactError, BudgetSpent, Interrupted, RunFailed
@@ -41,7 +41,7 @@ class Budget(Protocol):
 
     @property
     def time_budget(self) -> float | None:
-        """Minutes after which nothing new is scored; None: as many as it takes."""
+        """Minutes after which no training step begins and nothing new is scored; None: as many as it takes."""
         ...
 
     @property
@@ -90,10 +90,14 @@ class Problem:
 
     @property
     def _is_late(self) -> bool:
-        """Whether the time is up; something is scored whatever the time, and what an interrupted run knew is free."""
-        minutes, known = self._budget.time_budget, len(self._scores)
-        late = minutes is not None and time.monotonic() - self._started >= 60 * minutes
-        return late and known > 0 and known >= self._restored
+        """Whether nothing new is scored; something is whatever the time, and what an interrupted run knew is free."""
+        known = len(self._scores)
+        return self._time_is_up and known > 0 and known >= self._restored
+
+    @property
+    def _time_is_up(self) -> bool:
+        minutes = self._budget.time_budget
+        return minutes is not None and time.monotonic() - self._started >= 60 * minutes
 
     @property
     def evaluated(self) -> int:
@@ -250,7 +254,7 @@ class Problem:
         self._run.log(event="resume", step=progress.step)
         return progress.step, progress.state["strategy"]
 
-    def keep(self, step: int, steps: int, state: Callable[[], Mapping[str, Any]], metric: str = "") -> None:
+    def keep(self, step: int, steps: int, state: Callable[[], Mapping[str, Any]], metric: str = "") -> bool:
         """See `SearchProblem.keep`; after Ctrl-C the run stops here.
 
         Raises:
@@ -266,6 +270,10 @@ class Problem:
             progress = Progress(step, {"calls": self._calls, "strategy": state()})
             self._run.checkpoint(Checkpoint(progress, summary={"step": step, "steps": steps}))
         self._run.stop_if_asked()
+        if self._time_is_up and step < steps:
+            self._run.log(event="time is up", step=step, steps=steps)
+            out.note(f"the time is up: training ends after {step:,} of {steps:,} steps")
+        return not self._time_is_up
 
     def _listed(self, found: Mapping[bytes, Score]) -> tuple[Archs, list[Score]]:
         flat = np.frombuffer(b"".join(found), dtype=np.int64)

@@ -18,6 +18,7 @@ from nascli.artifacts.strategy_state import LearnedState, StrategyState
 from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.component import Reference
 from nascli.console import out
+from nascli.cost.bounded import bounded
 from nascli.cost.constraint import Constraint
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.macs import Macs
@@ -74,9 +75,7 @@ def run_search(inputs: EvaluatorInputs, record: SpaceRecord, lut: LookupTable | 
         raise UsageError(
             "candidates are shared out by an executor, or by the processes of a run, not by both", hint=hint
         )
-    costs = costs_of(inputs.space, lut)
-    feasible = FeasibleSet(costs, told.constraints, margin=told.margin)
-    feasible.require()
+    feasible = bounded(costs_of(inputs.space, lut), told.constraints, told.margin)
     strategy.check(feasible)
     with told.executor.session():
         given = replace(inputs, engines=told.executor.engines(inputs.engines))

@@ -9,8 +9,8 @@ from typing import Any
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.artifacts.supernet import TrainedSupernet
 from nascli.console import out
+from nascli.cost.bounded import bounded
 from nascli.cost.constraint import Constraint
-from nascli.cost.feasible import FeasibleSet
 from nascli.engine import Engine
 from nascli.search_space.base import SearchSpace
 from nascli.training_agent.base import Setup
@@ -53,8 +53,7 @@ def train_supernet(
         UsageError: the strategy does not fit the space, or the data do not.
     """
     plan = plan or Plan()
-    feasible = FeasibleSet(costs_of(space, plan.lut), plan.constraints, margin=plan.margin)
-    feasible.require()
+    feasible = bounded(costs_of(space, plan.lut), plan.constraints, plan.margin)
     strategy.setup(space.space, feasible.model, feasible)
     setup.agent.check(space, setup.dataflow)
     with Engine("cpu").seeded(setup.run.torch_seed("init")):

@@ -38,6 +38,20 @@ class Sized(SampledMeter):
         return lambda: size
 
 
+class Stopping(Sized):
+    """Whose first sample asks the run to stop."""
+
+    metric = "stopping"
+    run: Run
+
+    def sampler(self, module: nn.Module, shape: tuple[int, ...]) -> Sampler:
+        def sample() -> float:
+            self.run.stopping = True
+            return 1.0
+
+        return sample
+
+
 class Beside(Sized):
     """Every sample holds what an empty one costs, far more than the blocks, which flicker."""
 
@@ -124,6 +138,19 @@ def test_an_interrupted_measurement_is_resumed(tmp_path: Path) -> None:
     evidence = table.payload.columns["sized"].evidence
     assert evidence is not None
     assert len(evidence.samples) == 10  # a multiple of five: when agreement is looked at
+
+
+def test_a_resumed_build_leaves_the_meters_that_are_done(tmp_path: Path) -> None:
+    def meters() -> list[SampledMeter]:
+        return [Sized(Sized.Config(rounds=3, networks=0)), Stopping(Stopping.Config(rounds=3, networks=0))]
+
+    path, run = tmp_path / "a.h5", Run(tmp_path / "a.h5")
+    Stopping.run = run
+    with pytest.raises(Interrupted):
+        made(path, *meters(), run=run)
+    columns = made(path, *meters(), run=Run(path, resume=True)).payload.columns
+    evidence = [columns[name].evidence for name in ("sized", "stopping")]
+    assert [len(one.samples) for one in evidence if one is not None] == [5, 5]
 
 
 def test_a_view_shows_what_the_table_predicts(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -47,6 +49,18 @@ def test_batch_norm_is_folded_where_it_should_be(fold_bn: bool) -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
     kinds = {node.op_type for node in onnx.load_from_string(to_onnx(module, (3, 8, 8), fold_bn=fold_bn)).graph.node}
     assert ("BatchNormalization" in kinds) is not fold_bn
+
+
+class Talkative(nn.Conv2d):
+    """Whose copies are told of, as torch tells of some."""
+
+    def __deepcopy__(self, memo: object) -> nn.Module:
+        warnings.warn("copied", FutureWarning, stacklevel=1)
+        return nn.Conv2d(3, 4, 3)
+
+
+def test_notices_of_copying_are_not_shown() -> None:
+    assert to_onnx(nn.Sequential(Talkative(3, 4, 3)), (3, 8, 8))
 
 
 def test_folding_changes_a_copy_and_not_its_output() -> None:

@@ -8,7 +8,7 @@ import torch
 
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel, Factor, Metric
-from nascli.errors import ArtifactError, RunFailed, UsageError
+from nascli.errors import ArtifactError, BudgetSpent, RunFailed, UsageError
 from nascli.search_strategy.base import Learned, Outcome
 from nascli.search_strategy.generator import Generator
 from nascli.testing.problem import FormulaProblem
@@ -188,6 +188,29 @@ def test_a_state_is_saved_by_the_search_that_trained_it_alone() -> None:
     assert made.learned() is None
 
 
+class Late(FormulaProblem):
+    """Whose time is up after step 2, and whose scores end after the first."""
+
+    def keep(self, step: int, steps: int, state: Any, metric: str = "") -> bool:
+        super().keep(step, steps, state, metric)
+        return step < 2
+
+
+def test_training_ends_when_the_time_is_up_and_the_answers_that_have_a_score_decide() -> None:
+    problem, made = Late(at(0.5), budget=1), generator(steps=8)
+    outcome = run(made, problem)
+    assert problem.relaxed == 2
+    assert len(outcome.archs) == 1
+    learned = made.learned()
+    assert learned is not None
+    assert learned.facts["steps"] == 2
+
+
+def test_without_any_score_left_the_search_ends_with_the_best_so_far() -> None:
+    with pytest.raises(BudgetSpent):
+        run(generator(), FormulaProblem(at(0.5), budget=0))
+
+
 def test_a_loss_that_is_not_finite_fails_the_run() -> None:
     class Broken(FormulaProblem):
         def relaxed_loss(self, forward: Any) -> Any:
@@ -202,13 +225,14 @@ class Stopping(FormulaProblem):
 
     last = 4
 
-    def keep(self, step: int, steps: int, state: Any, metric: str = "") -> None:
-        super().keep(step, steps, state, metric)
+    def keep(self, step: int, steps: int, state: Any, metric: str = "") -> bool:
+        has_time = super().keep(step, steps, state, metric)
         if step == self.last:
             from nascli.artifacts.torch_format import plain
 
             self.kept = step, plain(state())
             raise KeyboardInterrupt
+        return has_time
 
 
 def test_an_interrupted_training_goes_on_as_if_it_had_not_been() -> None:

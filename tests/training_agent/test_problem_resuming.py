@@ -74,6 +74,14 @@ def test_a_strategy_is_asked_for_its_state_when_a_checkpoint_is_due(tmp_path: Pa
     assert (tmp_path / "always/arch.npy.run/last.pt").exists()
 
 
+def test_training_ends_when_the_time_is_up_and_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = Toy(tmp_path, chain({"macs": TABLES}), additive(TABLES), budget=Budget(time_budget=1e-9), kind=Gradual)
+    assert not parts.problem().keep(400, 1000, dict)
+    assert "the time is up: training ends after 400 of 1,000 steps" in capsys.readouterr().err
+    assert '"event": "time is up"' in (tmp_path / "arch.npy.run/log.jsonl").read_text()
+    assert gradual(tmp_path).keep(1, 5, dict)
+
+
 def test_steps_of_training_are_logged_now_and_then_and_at_the_end(tmp_path: Path) -> None:
     problem = gradual(tmp_path)
     for step in range(1, 61):
