@@ -64,6 +64,7 @@ class Run:
         self.stopping = False
         self.resumable = False  # set by a loop that writes checkpoints and asks `stop_if_asked`
         self.facts: dict[str, Any] = {}  # found while running; a resumed run must find the same
+        self._sides: dict[str, str] = {}  # suffix of each side artifact that was saved → its digest
         self._opened = False
         self._last_checkpoint = time.monotonic()
 
@@ -180,13 +181,15 @@ class Run:
     def _provenance(self) -> dict[str, Any]:
         found = {"command": shlex.join(sys.argv), "options": self.options, "threads": _threads()}
         found |= {"files": self.files} if self.files else {}
+        found |= {"sides": self._sides} if self._sides else {}
         return provenance({**found, "processes": self.ranks.world_size})
 
     def save(self, name: str, artifact: Artifact[Any]) -> Path:
-        """Write a side artifact beside the result: `arch.npy` → `arch.NAME.h5`."""
-        path = self.path.with_suffix(f".{name}{artifact.suffix}")
+        """Write a side artifact beside the result, whose provenance names it: `arch.npy` → `arch.NAME.h5`."""
+        suffix = f".{name}{artifact.suffix}"
+        path = self.path.with_suffix(suffix)
         if self.ranks.is_first:
-            self.complete(artifact).write(path)
+            self._sides[suffix] = self.complete(artifact).write(path).header.digest
         return path
 
     def stop_if_asked(self) -> None:

@@ -16,7 +16,7 @@ from nascli.config import Config
 from nascli.errors import NascliError, RunFailed, UsageError
 from nascli.ranks import is_first_process, together
 from nascli.run import Run
-from nascli.stage.current import current
+from nascli.stage.current import current, tell_of_lost_sides
 from nascli.stage.declaration import Input, Stage
 from nascli.stage.settings import files, settings
 
@@ -53,13 +53,20 @@ class How:
     skip_if_current: bool = False
     processes: tuple[int, int] = (1, 1)
 
+    @property
+    def replaces(self) -> bool:
+        """Whether a result that is there may be replaced."""
+        return self.force or self.skip_if_current
+
 
 def execute(
     target: Stage, config: Config, inputs: Mapping[str, Artifact[Any] | None], path: Path, how: How | None = None
 ) -> tuple[Artifact[Any], bool]:
     """Run a stage and write its result to `path`; False beside the result says that it was there already.
 
-    Of several processes all look at the result before any may write it.
+    A result is looked for before the lock is taken, which costs nothing and needs no right to write, and once more
+    behind it: another process may have finished meanwhile. Of several processes of one run all look before any may
+    write.
 
     Raises:
         UsageError: the result exists, or has the wrong suffix.
@@ -68,21 +75,18 @@ def execute(
     """
     how = how or How()
     check_output(target, path)
-    if how.skip_if_current and (found := current(target, config, inputs, path)) is not None:
-        return found, False
-    replace = how.force or how.skip_if_current
-    there = [one for one in (path, *map(path.with_suffix, target.sides)) if one.exists()]
-    if how.resume and path not in there:
-        there = []  # a side artifact alone is of the run that was interrupted before its result
-    if there and not replace:
-        raise taken(there[0])
+    if (kept := _kept(target, config, inputs, path, how)) is not None:
+        return kept, False
     run = new_run(config, inputs, path, resume=how.resume)
     with ExitStack() as stack:
         if is_first_process(how.processes):
             stack.enter_context(exclusive(run.folder, path))
+            if (kept := _kept(target, config, inputs, path, how)) is not None:
+                return kept, False
+            if how.skip_if_current:
+                tell_of_lost_sides(target, path)
+            run.start(how.replaces)
         stack.enter_context(run.signals())
-        if is_first_process(how.processes):
-            run.start(replace)
         run.ranks = stack.enter_context(together(how.processes, getattr(config, "accelerator", "auto")))
         with memory_errors():
             result = target.function(config=config, run=run, **inputs)
@@ -90,6 +94,24 @@ def execute(
             run.complete(result).write(path)
             run.finish()
     return result, True
+
+
+def _kept(
+    target: Stage, config: Config, inputs: Mapping[str, Artifact[Any] | None], path: Path, how: How
+) -> Artifact[Any] | None:
+    """The result that is there and current, where that is asked for; None where the stage has to run.
+
+    Raises:
+        UsageError: something is there that may not be replaced.
+    """
+    if how.skip_if_current and (found := current(target, config, inputs, path)) is not None:
+        return found
+    there = [one for one in (path, *map(path.with_suffix, target.sides)) if one.exists()]
+    if how.resume and path not in there:
+        there = []  # a side artifact alone is of the run that was interrupted before its result
+    if there and not how.replaces:
+        raise taken(there[0])
+    return None
 
 
 @contextmanager

@@ -103,6 +103,14 @@ def test_what_is_there_is_kept_and_what_changed_is_made_anew(folder: Path, capsy
     assert all(path.stat().st_mtime_ns != times[path.name] for path in (folder / "out").glob("*.npy"))
 
 
+def test_a_search_without_its_history_is_made_anew(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compared("--strategy", "random", "--seeds", "2", "-q")
+    (folder / "out/random-seed1.history.h5").unlink()
+    compared("--strategy", "random", "--seeds", "2", "-q")
+    assert "random-seed1.history.h5 is missing" in capsys.readouterr().err
+    assert (folder / "out/random-seed1.history.h5").exists()
+
+
 def test_the_winner_is_judged_by_a_truth(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     truth = {key: {"real": 27 - i} for i, key in enumerate(json.loads((folder / "table.json").read_text()))}
     (folder / "truth.json").write_text(json.dumps(truth))
