@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 RUN_OPTION: dict[str, Any] = {"run_option": True}
+LEARNED_FROM: dict[Part, str] = {"train": "training", "valid": "validation"}
+"""Parts whose labels stand for `classes`, and what messages call their images; those of "test" may be others."""
 
 
 class Batch(NamedTuple):
@@ -91,7 +93,7 @@ class Dataflow(Component, ABC):
         """
 
     def describe(self) -> DataRecord:
-        """Names, sizes, split and fingerprint; reads the labels of the training part, no pixels of the test part.
+        """Names, sizes, split and fingerprint; reads labels, but none of the test part, and no pixels of that part.
 
         Raises:
             ConfigError: a part without images.
@@ -154,8 +156,8 @@ class Dataflow(Component, ABC):
         numbers = self.indices(split, withhold_arch=withhold_arch)
         if train and numbers.max() >= self._parts.trainable:
             raise ConfigError("the test images cannot be trained on", why="they serve the final evaluation alone")
-        if train and self._parts.has_maps:
-            self._check_maps()
+        if train:
+            self._check_augmentation()
         numbers = numbers if limit is None else first_of(numbers, limit, seed)
         numbers = self.order(numbers, seed, epoch) if train else numbers
         augmenter = Augmenter(self.config.augment, draws(seed, epoch, self._parts.trainable)) if train else None
@@ -185,10 +187,14 @@ class Dataflow(Component, ABC):
         """The labels of sample numbers int64 (n,), (n, …)."""
         return self._parts.labels(numbers)
 
-    def _check_maps(self) -> None:
-        """Raises ConfigError where training would move the pixels of an image and not those of its label."""
+    def _check_augmentation(self) -> None:
+        """Raises ConfigError where RandAugment knows no such images, or pixels would move and label maps would not."""
+        channels, randaugment = self._parts.sources["train"].image_shape[0], self.config.augment.randaugment
+        if randaugment and channels not in (1, 3):
+            what = f"dataflow.augment.randaugment: the images of '{self.name}' have {channels} channels"
+            raise ConfigError(what, why="its operations are made for grey (1) and colour (3)")
         views = any(source.random_views for source in self._parts.sources.values())
-        if views or self.config.augment.randaugment:
+        if self._parts.has_maps and (views or randaugment):
             what = "random views" if views else "dataflow.augment.randaugment"
             why = "they would move the pixels of images and leave the labels where they are"
             raise ConfigError(f"{what}: the labels of '{self.name}' are maps", why=why)
@@ -226,7 +232,9 @@ class Dataflow(Component, ABC):
     @cached_property
     def _description(self) -> DataRecord:
         classes, sources = self.classes(), self._parts.sources
-        check_labels(sources["train"], len(classes))
+        for part, images in LEARNED_FROM.items():
+            if part in sources:
+                check_labels(sources[part], len(classes), images)
         return describe(self.name, classes, sources, self._split_options, self._splits, self._normalise)
 
     def _union(self, names: tuple[str, ...], withhold_arch: bool) -> Indices:

@@ -107,8 +107,11 @@ class Parts:
         return self._on_device[key]
 
 
-def check_labels(source: Source, classes: int) -> None:
+def check_labels(source: Source, classes: int, images: str) -> None:
     """Refuse labels that stand for no class.
+
+    Args:
+        images: whose labels they are, for messages: "training".
 
     Raises:
         RunFailed: a class below 0 or above `classes` - 1, a number that is not finite, or another number of columns.
@@ -116,12 +119,12 @@ def check_labels(source: Source, classes: int) -> None:
     labels = source.labels
     if labels.dtype.kind == "f":
         if not np.isfinite(labels).all():
-            raise RunFailed("a training image has a label that is not finite")
+            raise RunFailed(f"a {images} image has a label that is not finite")
         if labels.ndim == 2 and labels.shape[1] != classes:
-            raise RunFailed(f"the labels have {labels.shape[1]} columns for {classes} classes")
+            raise RunFailed(f"the labels of {images} images have {labels.shape[1]} columns for {classes} classes")
         return
     found = np.unique(labels)
     found = found[found != UNLABELLED] if source.has_maps else found
     wrong = found[(found < 0) | (found >= classes)]
     if len(wrong):
-        raise RunFailed(f"a training image has label {wrong[0]}, but labels go from 0 to {classes - 1}")
+        raise RunFailed(f"a {images} image has label {wrong[0]}, but labels go from 0 to {classes - 1}")

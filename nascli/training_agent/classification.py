@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from nascli.errors import RunFailed, UsageError
 from nascli.training_agent.base import TrainingAgent
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from nascli.dataflow.base import Dataflow
+    from nascli.search_space.base import SearchSpace
 
 
 class Classification(TrainingAgent):
@@ -39,6 +43,18 @@ class Classification(TrainingAgent):
         "probability: of the predicted class, true_probability: of its own",
     }
 
+    def check(self, space: SearchSpace, dataflow: Dataflow) -> None:
+        """Images and classes as everywhere, and one class an image.
+
+        Raises:
+            UsageError: labels that are numbers, several for an image, or maps.
+        """
+        super().check(space, dataflow)
+        labels = dataflow.labels_of(dataflow.indices("train")[:1])
+        if labels.ndim != 1 or labels.dtype.kind == "f":
+            what = f"classification knows one class an image, '{dataflow.name}' has {labels.dtype} {labels.shape[1:]}"
+            raise UsageError(what, hint="write an agent for such labels: nascli scaffold training-agent NAME")
+
     def judge(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """(right or wrong, cross-entropy) of each image."""
         from torch.nn.functional import cross_entropy
@@ -54,7 +70,14 @@ class Classification(TrainingAgent):
         return cross_entropy(outputs, teacher.float().softmax(1))
 
     def report(self, outputs: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, Any]:
-        """Loss, top-1 with its Wilson interval (Wilson, 1927), other top-k, the classes, confusions, mistakes."""
+        """Loss, top-1 with its Wilson interval (Wilson, 1927), other top-k, the classes, confusions, mistakes.
+
+        Raises:
+            RunFailed: a label that stands for no class.
+        """
+        wrong = labels[(labels < 0) | (labels >= len(classes))]
+        if len(wrong):
+            raise RunFailed(f"a test image has label {wrong[0]}, but labels go from 0 to {len(classes) - 1}")
         right, loss = self.judge(outputs, labels)
         n, top1 = len(labels), right.double().mean().item()
         counts = _table(outputs.argmax(1), labels, len(classes))

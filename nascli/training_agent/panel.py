@@ -57,11 +57,15 @@ class Panel:
         setup: data, agent and run.
         options: size and pace.
         engine: where to compute.
+
+    Raises:
+        ConfigError: there are no images to validate on.
     """
 
     def __init__(self, feasible: FeasibleSet, setup: Setup, options: PanelOptions, engine: Engine) -> None:
         self.space, self.archs = feasible.space, members(feasible, options.size, setup.run.seed)
         self.setup, self.options, self.engine = setup, options, engine
+        setup.dataflow.indices("valid")  # refused before training, not after its first epochs
         self.rounds: list[dict[str, Any]] = []
         self.accuracies: list[float] = []
 

@@ -244,3 +244,11 @@ def numbered_ramp() -> ArraySource:
 def _all_images(batch_size: int) -> torch.Tensor:
     flow = arrays(random_part(24, 0), augment=ALL, batch_size=batch_size, valid_share=0.0)
     return torch.cat([b.images for b in flow.batches("train", device="cpu", train=True)])
+
+
+@pytest.mark.parametrize("in_memory_mb", [0, 2048])
+def test_randaugment_of_images_that_it_does_not_know_is_refused(in_memory_mb: int) -> None:
+    options = {"augment": Augment(randaugment=True), "in_memory_mb": in_memory_mb, "normalise": "train"}
+    flow = arrays(random_part(6, 0, (2, 6, 5)), **options)
+    with pytest.raises(ConfigError, match="'arrays' have 2 channels"):
+        flow.batches("train", train=True, device="cpu")

@@ -104,6 +104,12 @@ def test_labels_that_mean_nothing_are_refused(change: str, said: str) -> None:
         arrays(bad(change)).describe()
 
 
+def test_labels_of_a_validation_part_are_looked_at_too() -> None:
+    wrong = ArraySource.of(images(4), np.array([0, 1, 2, 3]))
+    with pytest.raises(RunFailed, match="a validation image has label 3"):
+        arrays(ArraySource.of(images(20), np.arange(20) % 3), valid=wrong).describe()
+
+
 def test_pixels_without_a_label_are_allowed() -> None:
     labels = maps().labels.copy()
     labels[:, 0] = UNLABELLED

@@ -3,13 +3,35 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from nascli.dataflow.base import Dataflow
+from nascli.dataflow.sources import ArraySource, Part, Source
+from nascli.errors import RunFailed, UsageError
 from nascli.training_agent.classification import Classification
 
+from .helpers import CLASSES as CLASSES_OF_SPACE
+from .helpers import SHAPE, tiny
+
 CLASSES = tuple("abcdefg")
+
+
+class Labelled(Dataflow):
+    """Black images with any labels."""
+
+    def __init__(self, labels: np.ndarray[Any, Any]) -> None:
+        super().__init__()
+        self._labels = labels
+
+    def classes(self) -> tuple[str, ...]:
+        return CLASSES[:CLASSES_OF_SPACE]
+
+    def source(self, part: Part) -> Source | None:
+        images = np.zeros((len(self._labels), *SHAPE), np.uint8)
+        return None if part == "valid" else ArraySource.of(images, self._labels)
 
 
 def outputs(predicted: list[int], classes: int = 7) -> Tensor:
@@ -136,3 +158,14 @@ def test_mistakes_begin_with_the_image_whose_class_seemed_least_likely() -> None
 def test_mistakes_are_as_many_as_asked_for() -> None:
     assert len(report([1] * 20, [0] * 20)["mistakes"]) == 12
     assert report([1], [0], mistakes=0)["mistakes"] == []
+
+
+def test_a_test_label_that_stands_for_no_class_is_refused() -> None:
+    with pytest.raises(RunFailed, match="a test image has label 9, but labels go from 0 to 6"):
+        report([0, 1], [0, 9])
+
+
+@pytest.mark.parametrize("labels", [np.zeros((6, CLASSES_OF_SPACE), np.float32), np.zeros(6, np.float32)])
+def test_labels_that_are_no_single_class_are_refused(labels: np.ndarray[Any, Any]) -> None:
+    with pytest.raises(UsageError, match="classification knows one class an image, 'custom' has float32"):
+        Classification().check(tiny(), Labelled(labels))

@@ -11,6 +11,7 @@ from nascli.cost.constraint import Constraint
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.macs import Macs
 from nascli.engine import Engine
+from nascli.errors import ConfigError
 from nascli.run import Run
 from nascli.training_agent.loop import Trainer
 from nascli.training_agent.panel import Panel, PanelOptions, kendall, members
@@ -18,7 +19,7 @@ from nascli.training_agent.supernet_training import Plan, train_supernet
 from nascli.training_strategy.base import Pass, TrainingStrategy, Update, Updates
 from nascli.training_strategy.uniform import Uniform
 
-from .helpers import ARCH, Crash, CutRun, events, fresh, setup, state_of, tiny, training
+from .helpers import ARCH, Crash, CutRun, events, flow, fresh, setup, state_of, tiny, training
 
 OPTIONS = PanelOptions(4, 1, 16)
 
@@ -150,3 +151,11 @@ def test_a_moving_average_is_what_is_judged(tmp_path: Path) -> None:
     trainer.panel.evaluate = evaluate  # type: ignore[union-attr, method-assign]
     trainer.fit()
     assert judged == [trainer.ema.module]  # type: ignore[union-attr]
+
+
+def test_a_panel_without_validation_images_is_refused_before_training(tmp_path: Path) -> None:
+    run, options = Run(tmp_path / "s.pt"), PanelOptions(4, 5, 16)
+    given = setup(run, flow(valid_share=0))
+    with pytest.raises(ConfigError, match="the split valid of the data set 'synthetic' has no images"):
+        train_supernet(tiny(), Uniform(), given, training(epochs=20), Plan(panel=options))
+    assert not run.folder.exists()
