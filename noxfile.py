@@ -169,10 +169,9 @@ def tests_min(session: nox.Session) -> None:
     All of them, or those named: nox -s tests_min -- tests/artifacts tests/export.
     """
     project = nox.project.load_toml("pyproject.toml")["project"]
-    extras = [name for name in project["optional-dependencies"] if name != "dev"]
     constraints = Path(session.create_tmp()) / "lowest.txt"
     constraints.write_text("\n".join(lowest(project)) + "\n")
-    session.install("-c", str(constraints), "-e", f".[{','.join(extras)}]", *RUNNERS)
+    session.install("-c", str(constraints), "-e", ".[all]", *RUNNERS)
     session.run("python", "-m", "pip", "check")
     session.run(
         "python", "-m", "pytest", "-n", "2", "--dist", "loadscope", *session.posargs, env={"OMP_NUM_THREADS": "1"}
@@ -181,7 +180,7 @@ def tests_min(session: nox.Session) -> None:
 
 def lowest(project: Mapping[str, Any]) -> list[str]:
     """Each dependency of a project but those of its developers, pinned to its lower bound."""
-    groups = [items for name, items in project["optional-dependencies"].items() if name != "dev"]
+    groups = [items for name, items in project["optional-dependencies"].items() if name not in ("all", "dev")]
     every = [*project["dependencies"], *(item for items in groups for item in items)]
     return [item.replace(">=", "==") for item in every]
 

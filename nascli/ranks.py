@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from nascli.console import out
 from nascli.errors import UsageError
+from nascli.extras import need
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 T = TypeVar("T")
-
-EXTRA = "pip install 'nascli[distributed]'"
 
 
 class Ranks:
@@ -145,10 +144,9 @@ def together(processes: tuple[int, int], accelerator: str) -> Iterator[Ranks]:
     if processes == (1, 1):
         yield ALONE
         return
-    try:
-        from nascli.fabric import join
-    except ImportError as error:
-        raise UsageError("several devices need Lightning Fabric", why=str(error), hint=EXTRA) from None
+    need("a run of several processes", "lightning_fabric", instead="take one device")
+    from nascli.fabric import join
+
     out.muted = not is_first_process(processes)
     ranks = join(processes, accelerator)
     try:

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 TEXT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 PROJECT: dict[str, Any] = tomllib.loads(TEXT)["project"]
-EXTRAS: dict[str, list[str]] = {k: v for k, v in PROJECT["optional-dependencies"].items() if k != "dev"}
+EXTRAS: dict[str, list[str]] = {k: v for k, v in PROJECT["optional-dependencies"].items() if k not in ("all", "dev")}
 LINES = TEXT[TEXT.index("[project]") : TEXT.index("[project.scripts]")].splitlines()
 NEEDED = [*PROJECT["dependencies"], *(item for items in EXTRAS.values() for item in items)]
 

@@ -222,3 +222,10 @@ def test_one_process_is_plain_torch(alone: Found) -> None:
     assert alone["evaluate"]["images"]
     assert "lightning_fabric" not in sys.modules
     assert not torch.distributed.is_initialized()
+
+
+def test_without_the_package_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
+    told = "a run of several processes needs the package lightning-fabric"
+    with pytest.raises(UsageError, match=told), ranks.together((2, 1), "cpu"):
+        pass

@@ -49,12 +49,10 @@ def export_blocks(  # noqa: PLR0913, PLR0917 (options of a command)
     (and "unit") in, and nascli import-measurements makes a lookup table of it.
     """
     from nascli.commands.naming import named_space
-    from nascli.cost.exporting import MEASUREMENTS, BlockExport, export, require_onnx
+    from nascli.cost.exporting import MEASUREMENTS, BlockExport, export
     from nascli.search_space.randomness import own_randomness
 
     out.mode, out.verbose = "json" if json else "quiet" if quiet else "human", verbose
-    if onnx:
-        require_onnx()
     space, record = named_space(search_space, config, assign or (), {})
     with own_randomness():
         made = export(folder, space.cost_blocks(), space.model, record, BlockExport(batch, fold_bn, networks, onnx))

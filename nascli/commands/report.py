@@ -10,6 +10,7 @@ import typer
 from nascli.artifacts.files import taken, write_bytes
 from nascli.console import out
 from nascli.errors import UsageError
+from nascli.extras import need
 
 EXAMPLES = (
     "nascli report . -o report.html",
@@ -34,14 +35,14 @@ def report(
     artifacts; what is not there is said on the page. Needs the extra: pip install 'nascli[report]'.
     """
     from nascli.commands.reporting.material import gather
-    from nascli.commands.reporting.page import page, require
+    from nascli.commands.reporting.page import page
 
     out.mode, out.verbose = ("json" if json else "quiet" if quiet else "human"), verbose
     if path.suffix not in SUFFIXES:
         raise UsageError(f"-o {path}: a report is an HTML file", hint=f"-o {path.with_suffix('.html')}")
     if path.exists() and (path.is_dir() or not force):
         raise taken(path)
-    require()
+    need("a report", "jinja2", "matplotlib")
     made = page(gather(paths), title or f"Search of {paths[0].resolve().name or paths[0]}")
     write_bytes(path, made.html.encode("utf-8", "replace"))
     if json:

@@ -18,6 +18,7 @@ from nascli.console import Bar, out
 from nascli.cost.blocks import Blocks, CostBlock, Place
 from nascli.cost.formats.rows import COLUMNS
 from nascli.errors import UsageError
+from nascli.extras import need
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,7 @@ def export(folder: Path, blocks: Blocks, model: Model, record: SpaceRecord, opti
         what = "a folder with something in it" if folder.is_dir() else "a file"
         raise UsageError(f"-o {folder} is {what}", hint="choose another -o, or remove it")
     if options.onnx:
-        require_onnx()
+        need("export-blocks", "onnx", instead="the list of blocks alone: --no-onnx")
     archs = _networks(blocks, options.networks, model)
     with atomic_folder(folder) as inside, out.progress("blocks", len(blocks.blocks) + len(archs)) as bar:
         writer = _Writer(inside, options, bar)
@@ -77,15 +78,6 @@ def export(folder: Path, blocks: Blocks, model: Model, record: SpaceRecord, opti
         (inside / NAME).write_text(manifest.text(), encoding="utf-8")
         (inside / MEASUREMENTS).write_text(table(manifest), encoding="utf-8", newline="")
     return manifest
-
-
-def require_onnx() -> None:
-    """Raises UsageError where onnx is not installed."""
-    try:
-        import onnx  # noqa: F401
-    except ImportError as error:
-        hint = "pip install 'nascli[onnx]', or the list of blocks alone: --no-onnx"
-        raise UsageError("onnx is not installed", why=str(error), hint=hint) from None
 
 
 def table(manifest: Manifest, values: Mapping[str, float] | None = None, unit: str = "") -> str:

@@ -20,6 +20,7 @@ from nascli.cost.folding import folded
 from nascli.cost.onnx_export import images, to_onnx
 from nascli.cost.timing import Maker, Timed
 from nascli.errors import UsageError
+from nascli.extras import need
 
 if TYPE_CHECKING:
     from nascli.cost.latency import Latency
@@ -111,12 +112,8 @@ class OnnxRuntime(Runtime):
 
     def __init__(self, config: Latency.Config) -> None:
         super().__init__(config)
-        try:
-            import onnx  # noqa: F401
-            import onnxruntime
-        except ImportError as error:
-            hint = "pip install 'nascli[onnx]', or take the backend torch"
-            raise UsageError("onnxruntime is not installed", why=str(error), hint=hint) from error
+        import onnxruntime
+
         self._ort = onnxruntime
 
     @contextmanager
@@ -178,4 +175,7 @@ def runtime(config: Latency.Config) -> Runtime:
     Raises:
         UsageError: it is not installed.
     """
-    return OnnxRuntime(config) if config.backend == "onnxruntime" else TorchRuntime(config)
+    if config.backend == "torch":
+        return TorchRuntime(config)
+    need("backend: onnxruntime", "onnx", "onnxruntime", instead="take backend: torch")
+    return OnnxRuntime(config)

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from nascli.errors import UsageError
+from nascli.extras import need
 
 
 class OnEmbeddings(nn.Module):
@@ -41,10 +42,8 @@ def library(criterion: str) -> Any:
     Raises:
         UsageError: it is not installed.
     """
-    try:
-        import pytorch_metric_learning.losses
-        import pytorch_metric_learning.miners
-    except ImportError as error:
-        hint = "pip install 'nascli[face]'"
-        raise UsageError(f"the criterion '{criterion}' needs an extra", why=str(error), hint=hint) from None
+    need(f"the criterion '{criterion}'", "pytorch_metric_learning")
+    import pytorch_metric_learning.losses
+    import pytorch_metric_learning.miners
+
     return pytorch_metric_learning

@@ -18,6 +18,7 @@ from nascli.cost.runtimes import OnnxRuntime
 from nascli.cost.timing import flush, sampling
 from nascli.errors import RunFailed
 from nascli.export.form import MADE_WITH, Form, Run, Unfit
+from nascli.extras import need
 
 MODEL = "model.onnx"
 GOAL = Goal(rounds=30, reliability=1.0, tolerance=0.02, budget_s=1.0)
@@ -29,6 +30,7 @@ def onnx_runtime(threads: int) -> OnnxRuntime:
     Raises:
         UsageError: it is not installed.
     """
+    need("--format onnx", "onnx", "onnxruntime", instead="take --format torch")
     return OnnxRuntime(Latency.Config(backend="onnxruntime", threads=threads))
 
 

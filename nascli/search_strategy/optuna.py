@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field
 
 from nascli.cost.feasible import FeasibleSet
-from nascli.errors import ArtifactError, UsageError
+from nascli.errors import ArtifactError
+from nascli.extras import need
 from nascli.search_strategy.base import Score, SearchProblem
 from nascli.search_strategy.screened import Screened
 from nascli.space import Archs, Space
@@ -38,9 +38,7 @@ class Optuna(Screened):
 
     def check(self, feasible: FeasibleSet) -> None:
         """Raises UsageError where the package is missing."""
-        if find_spec("optuna") is None:
-            hint = "pip install 'nascli[optuna]'"
-            raise UsageError("the search strategy 'optuna' needs the package optuna, which is missing", hint=hint)
+        need("the search strategy 'optuna'", "optuna")
 
     def begin(self, problem: SearchProblem, rng: np.random.Generator) -> None:
         """Start an empty study."""

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from nascli.errors import UsageError
+from nascli.extras import need
 
 
 class Curves(AbstractContextManager["Curves"]):
@@ -22,11 +22,9 @@ class Curves(AbstractContextManager["Curves"]):
     def __init__(self, folder: Path | None, after: int = 0) -> None:
         self._writer: Any = None
         if folder is not None:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError as error:
-                hint = "pip install 'nascli[tensorboard]', or leave tensorboard off"
-                raise UsageError("TensorBoard is not installed", why=str(error), hint=hint) from None
+            need("tensorboard: true", "tensorboard", instead="leave tensorboard off")
+            from torch.utils.tensorboard import SummaryWriter
+
             self._writer = SummaryWriter(str(folder), purge_step=after + 1 if after else None)
 
     def add(self, step: int, **values: float | None) -> None:

@@ -11,12 +11,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from importlib.util import find_spec
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from nascli.errors import RunFailed, UsageError
+from nascli.extras import need
 from nascli.run import Run
 from nascli.training_agent.base import Evaluator
 from nascli.training_agent.executor import Executor
@@ -68,9 +68,7 @@ class Ray(Executor):
 
     def check(self) -> None:
         """Raises UsageError where the package is missing."""
-        if find_spec("ray") is None:
-            hint = "pip install 'nascli[ray]'"
-            raise UsageError("the executor 'ray' needs the package ray, which is missing", hint=hint)
+        need("the executor 'ray'", "ray")
 
     @contextmanager
     def session(self) -> Iterator[None]:

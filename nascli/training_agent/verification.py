@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nascli.dataflow.identities import Pairs
-from nascli.errors import RunFailed, UsageError
+from nascli.errors import RunFailed
+from nascli.extras import need
 
 Values = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -76,11 +77,9 @@ def verification(
 
 
 def _metrics() -> Any:
-    try:
-        import sklearn.metrics
-    except ImportError as error:
-        hint = "pip install 'nascli[face]'"
-        raise UsageError("verification needs an extra", why=str(error), hint=hint) from None
+    need("verification", "sklearn")
+    import sklearn.metrics
+
     return sklearn.metrics
 
 

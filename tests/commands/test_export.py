@@ -260,7 +260,9 @@ def test_onnx_is_asked_for_where_it_is_not_installed(
     trained(folder, TINY)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert run(["export", "--model", "model.pt", "--format", "torch", "--format", "onnx", "-o", "out"]) == 2
-    assert "pip install 'nascli[onnx]'" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "--format onnx needs the package onnxruntime" in error
+    assert "pip install 'nascli[onnx]', or take --format torch" in error
     assert not (folder / "out").exists()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import pytest
 import torch
@@ -94,3 +95,10 @@ def test_mixed_labels_are_refused(name: str) -> None:
     loss = criterion(name).sized(8, 4)
     with pytest.raises(UsageError, match="compares identities"):
         loss(embeddings(), torch.full((16, 4), 0.25))
+
+
+@pytest.mark.parametrize(("name", "told"), [("arcface", "ArcFace"), ("triplet", "triplet")])
+def test_without_the_package_it_is_named(name: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_metric_learning", None)
+    with pytest.raises(UsageError, match=f"the criterion '{told}' needs the package pytorch-metric-learning"):
+        criterion(name).sized(8, 4)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -134,3 +135,9 @@ def test_chance_lies_inside_the_interval_of_random_embeddings() -> None:
     assert low < 0.5 < high
     assert found["equal_error_rate"] == pytest.approx(0.5, abs=0.06)
     assert found["tar_at_far"]["0.1"] == pytest.approx(0.1, abs=0.06)
+
+
+def test_without_the_package_verification_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(UsageError, match="verification needs the package scikit-learn"):
+        verification(np.ones(2), np.array([[0, 1, 1], [0, 2, 0]]), np.array([0, 0, 1]), 2, (0.5,))

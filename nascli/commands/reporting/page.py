@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,6 @@ from nascli.commands.reporting import (
 )
 from nascli.commands.reporting.material import Material
 from nascli.commands.reporting.parts import Section
-from nascli.errors import UsageError
-
-NEEDED = ("jinja2", "matplotlib")
 
 SECTIONS: Sequence[Callable[[Material], Iterable[Section]]] = (
     overview.sections,
@@ -51,14 +47,6 @@ class Page:
     html: str
     sections: Sequence[Section]
     missing: Sequence[str]
-
-
-def require() -> None:
-    """Raises UsageError unless what draws the page is installed."""
-    lacking = [name for name in NEEDED if find_spec(name) is None]
-    if lacking:
-        what = f"a report needs {' and '.join(lacking)}, which {'is' if len(lacking) == 1 else 'are'} not installed"
-        raise UsageError(what, hint="pip install 'nascli[report]'")
 
 
 def page(material: Material, title: str) -> Page:
