@@ -8,10 +8,10 @@ that of a block less what the runtime takes to do nothing.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import random
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -65,4 +65,8 @@ def main(folder: Path, rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 30)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("rounds", type=int, nargs="?", default=30)
+    given = parser.parse_args()
+    main(given.folder, given.rounds)

@@ -132,8 +132,11 @@ def _explain(config: type[Config], problem: Mapping[str, Any], origin: Origin) -
         text = f"unknown key '{name}'" + closest(keys[-1], _fields(config, keys[:-1]))
     elif problem["type"] == "missing":
         text = f"'{name}' is missing"
+    elif problem["input"] is None:
+        text = f"'{name}' is null, and must have a value"
     else:
-        text = f"'{name}': {problem['msg'].removeprefix('Value error, ')}, found {shortened(problem['input'])}"
+        said = problem["msg"].removeprefix("Value error, ").replace("an instance of Path", "a path")
+        text = f"'{name}': {said}, found {shortened(problem['input'])}"
     return f"{place}: {text}" if place else text
 
 

@@ -140,6 +140,10 @@ def test_more_than_five_errors_are_counted() -> None:
         validate(Outer, {"epochs": 1, **{f"x{i}": 1 for i in range(8)}}, Origin())
 
 
+def test_null_where_a_value_must_be_says_so(tmp_path: Path) -> None:
+    assert "run.yaml:1: 'epochs' is null, and must have a value" in wrong(tmp_path, "epochs: null\n")
+
+
 def test_a_long_wrong_value_is_shortened() -> None:
     with pytest.raises(ConfigError) as caught:
         validate(Outer, {"epochs": "x" * 5000}, Origin())

@@ -144,7 +144,8 @@ class Artifact(Generic[P]):
         """
         header = read_header(path)
         if header.kind != cls.kind:
-            raise ArtifactError(f"{path} is a {header.kind}, expected a {cls.kind}", hint=f"make one: {cls.made_by}")
+            what = f"{path} is {_a(header.kind)}, expected {_a(cls.kind)}"
+            raise ArtifactError(what, hint=f"make one: {cls.made_by}")
         if header.schema_version > cls.version:
             raise ArtifactError(
                 f"{path}: {cls.kind} of schema version {header.schema_version}, this nascli reads {cls.version}",
@@ -165,6 +166,10 @@ class Artifact(Generic[P]):
         return self.header.space
 
 
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
 def read_header(path: Path) -> Header:
     """The header of any artifact, by the file's suffix, without torch.
 
@@ -176,7 +181,8 @@ def read_header(path: Path) -> Header:
     if path.is_dir():
         raise ArtifactError(f"{path} is a folder, expected a file")
     if path.suffix not in FORMATS:
-        raise ArtifactError(f"{path}: artifacts end in {', '.join(FORMATS)}")
+        hint = "what is there: nascli inspect FOLDER; a YAML is checked by --dry-run of a stage"
+        raise ArtifactError(f"{path}: artifacts end in {', '.join(FORMATS)}", hint=hint)
     with reading(path):
         raw = FORMATS[path.suffix].read_header(path)
         if not raw:

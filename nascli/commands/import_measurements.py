@@ -104,6 +104,16 @@ def _check(path: Path, metric: str, device: str | None, force: bool) -> None:
         raise UsageError(f"--device {device}: a name has letters, digits, _, . and -", hint="for example: pixel3")
 
 
+def _check_unit(metric: str, unit: str) -> None:
+    """The name of a metric carries its unit; else a constraint would not say what its number counts."""
+    from nascli.cost.units import UNITS, unit_of
+
+    if unit in UNITS and unit_of(metric) is None:
+        plain = metric.partition("@")[0]
+        what = f"--metric {plain}: the values are in {unit}, and the name does not say so"
+        raise UsageError(what, hint=f"--metric {plain}_{unit.lower()}")
+
+
 def _made(
     given: Given,
     path: Path,
@@ -129,6 +139,7 @@ def _made(
     space, record = named_space(*named, records | ({"lut": before.space} if before else {}))
     blocks, wanted = space.cost_blocks(), Wanted(given.metric, given.unit)
     found = checked(read(given.file, blocks, wanted), blocks, wanted, given.file)
+    _check_unit(given.metric, found.unit)
     notes = _notes(given, listed)
     made = imported(given.metric, found, blocks, fill, notes)
     table = joined(CostModel(space.space, {made.name: made}), record, before)

@@ -236,7 +236,10 @@ def _bad_cells(factor: Factor, space: Space) -> list[str]:
 
 def _measured(name: str) -> str:
     """How to get the costs of a metric that is missing."""
-    meter = name.partition("@")[0]
+    meter, _, device = name.partition("@")
+    if device:
+        taken = f"nascli import-measurements FILE --metric {meter} --device {device} -o lut.h5"
+        return f"what was measured there: {taken}; then --lut lut.h5"
     if meter in installed("meter"):
         wanted = f"nascli build-lut -c CONFIG --set 'meters=[macs, params, {meter}]' -o lut.h5"
         return f"measure it: {wanted}; then --lut lut.h5"

@@ -118,5 +118,7 @@ class ImageFolder(Dataflow):
 
 def _no_part(tree: Tree, part: Part) -> ConfigError:
     found = ", ".join(tree.folders_in("")[:10]) or "no folders"
-    hint = "or name another folder or .zip for the test part: dataflow.test_path" if part == "test" else ""
+    hint = f"it should hold {FOLDERS['train'][0]}/CLASS/… and {FOLDERS['test'][0]}/CLASS/…, pictures in them"
+    if part == "test":
+        hint += "; or name another folder or .zip for the test part: dataflow.test_path"
     return ConfigError(f"{tree.path} has no folder '{FOLDERS[part][0]}'", why=f"found: {found}", hint=hint)

@@ -15,6 +15,7 @@ from nascli.search_space.chain import ChainSpace, Part
 from nascli.search_space.macro import GLOBAL, Block, Macro, Stage, rows
 
 POOL, CLASSIFIER = "global_average", "classifier"
+FIRST_IN_NAME = "kernel", "kernels", "expansion"
 
 
 class BlockConfig(Config):
@@ -150,6 +151,7 @@ def _completed(last: tuple[FixedConfig, ...]) -> tuple[FixedConfig, ...]:
 
 
 def _name(op: str, options: Mapping[str, Any]) -> str:
-    """Such as "mobile_k3_e6_se"."""
-    words = [key if value is True else f"{key[0]}{value}" for key, value in options.items() if value is not False]
+    """Such as "mobile_k3_e6_se", in whatever order the options are written: files keep none."""
+    keys = [*(key for key in FIRST_IN_NAME if key in options), *sorted(options.keys() - set(FIRST_IN_NAME))]
+    words = [key if options[key] is True else f"{key[0]}{options[key]}" for key in keys if options[key] is not False]
     return re.sub(r"[\W_]+", "_", "_".join([op.rpartition(":")[2], *words])).strip("_")

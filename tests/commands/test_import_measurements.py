@@ -223,6 +223,7 @@ def test_an_existing_table_is_replaced_only_with_force(capsys: Captured, folder:
         (["--format", "ofaa"], "did you mean 'ofa'"),
         (["--fill", "zero"], "no such way"),
         (["--unit", "parsec"], "line 2: unknown unit 'parsec'"),
+        (["--metric", "latency", "--unit", "us"], "hint: --metric latency_us"),
     ],
 )
 def test_a_wrong_command_line_is_refused(

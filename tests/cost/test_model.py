@@ -119,7 +119,11 @@ def test_unknown_metric_names_the_closest():
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("latency_ms@phone", "meters=[macs, params, latency_ms]"), ("flops", "multiply-accumulates are called macs")],
+    [
+        ("latency_ms", "meters=[macs, params, latency_ms]"),
+        ("latency_ms@phone", "import-measurements FILE --metric latency_ms --device phone"),
+        ("flops", "multiply-accumulates are called macs"),
+    ],
 )
 def test_unknown_metric_says_how_to_get_it(name, hint):
     with pytest.raises(UsageError) as caught:

@@ -136,4 +136,4 @@ def test_an_answer_names_no_search_space(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_report_is_still_no_architecture(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     report = Path(__file__).parents[1] / "golden/v1/report.json"
     assert run(["retrain", "--arch", str(report), "-o", str(tmp_path / "m.pt")]) == 3
-    assert "report.json is a report, expected a architecture" in capsys.readouterr().err
+    assert "report.json is a report, expected an architecture" in capsys.readouterr().err
