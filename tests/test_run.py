@@ -115,7 +115,9 @@ def test_how_a_run_computes_may_change_when_it_is_resumed(tmp_path: Path) -> Non
     interrupted(tmp_path, options={**CONFIG, "threads": 1})
     again = run(tmp_path, resume=True, options={**CONFIG, "threads": 2})
     again.start()
-    assert again.restore(Checkpoint) is not None
+    found = again.restore(Checkpoint)
+    assert found is not None
+    assert found.step == 7
 
 
 def test_resuming_with_force_resumes_what_fits_and_gives_up_what_does_not(tmp_path: Path) -> None:

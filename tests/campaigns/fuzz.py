@@ -29,7 +29,8 @@ from typing import Any
 from nascli.console import out
 from nascli.errors import NascliError
 from tests.campaigns.fault_kit import in_process, make_base
-from tests.campaigns.fuzz_readers import READERS, Reader, Refused, prepare
+from tests.campaigns.fuzz_inputs import Refused, prepare
+from tests.campaigns.fuzz_readers import READERS, Reader
 from tests.campaigns.reliability_kit import Log, environment, parser_of
 
 GIB = 2**30

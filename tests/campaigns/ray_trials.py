@@ -1,6 +1,7 @@
 """Searches whose candidates are trials of a local Ray, with workers killed in the middle, against searches without Ray.
 
-    python tests/campaigns/ray_trials.py [--candidates 40] [--workers 2] [--kills 1] [--folder DIR]
+    python tests/campaigns/ray_trials.py [--candidates 40] [--workers 2] [--kills 1] [--evaluator NAME]
+                                         [--folder DIR]
 
 For each evaluator: the search without Ray, the search with Ray of which workers are killed with SIGKILL, and one with
 Ray that is stopped with Ctrl-C and resumed. Prints a line each, and exits 1 unless all candidates have a score and the

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import onnx
 import pytest
 
 from nascli.cli import run
@@ -26,6 +27,23 @@ def test_the_models_are_listed_in_json(capsys: Captured, tmp_path: Path) -> None
     found = json.loads(capsys.readouterr().out)
     assert (found["batch"], len(found["blocks"])) == (4, 28)
     assert all((tmp_path / "blocks" / block["model"]["file"]).is_file() for block in found["blocks"])
+
+
+SHORT = """
+search_space:
+  {use: chain, input_shape: [1, 4, 4], classes: 2, search: [{out: 2}], candidates: [{op: conv, kernel: 1}, {op: skip}]}
+"""
+
+
+@pytest.mark.parametrize(("option", "kept"), [("--fold-bn", False), ("--keep-bn", True)])
+def test_batchnorm_is_folded_or_kept(capsys: Captured, tmp_path: Path, option: str, kept: bool) -> None:
+    (tmp_path / "run.yaml").write_text(SHORT)
+    folder = tmp_path / "blocks"
+    assert run(["export-blocks", "-c", str(tmp_path / "run.yaml"), "--onnx", option, "--json", "-o", str(folder)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    models = [onnx.load(str(folder / block["model"]["file"])) for block in found["blocks"]]
+    assert any(node.op_type == "BatchNormalization" for model in models for node in model.graph.node) is kept
+    assert found["fold_bn"] is not kept
 
 
 def test_the_yaml_may_name_the_space(capsys: Captured, tmp_path: Path) -> None:

@@ -46,9 +46,9 @@ def test_the_file_gives_every_stage_its_defaults(stage: Stage, written: Path) ->
     assert settings(found) == same_but_null_space(validate(stage.config, {}, Origin()))
 
 
-def test_a_stage_runs_with_the_file(nascli: Command, tmp_path: Path) -> None:
-    (tmp_path / "my.yaml").write_text(nascli("init").stdout)
-    done = nascli("build-lut", "-c", "my.yaml", "-o", "lut.h5", "-q")
+def test_a_stage_runs_with_the_file(in_process: Command, tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text(in_process("init").stdout)
+    done = in_process("build-lut", "-c", "my.yaml", "-o", "lut.h5", "-q")
     assert (done.returncode, done.stdout, done.stderr) == (0, "lut.h5\n", "")
 
 
@@ -86,18 +86,18 @@ def test_a_named_component_is_written_with_its_options() -> None:
     assert "use: tiny" not in text
 
 
-def test_a_required_option_is_marked_and_named_when_it_is_not_filled_in(nascli: Command, tmp_path: Path) -> None:
-    done = nascli("init", "--dataflow", "image_folder")
+def test_a_required_option_is_marked_and_named_when_it_is_not_filled_in(in_process: Command, tmp_path: Path) -> None:
+    done = in_process("init", "--dataflow", "image_folder")
     assert "  path: null " in done.stdout
     assert "REQUIRED; a folder or .zip file" in done.stdout
     (tmp_path / "my.yaml").write_text(done.stdout)
-    failed = nascli("train-supernet", "-c", "my.yaml", "-o", "s.pt")
+    failed = in_process("train-supernet", "-c", "my.yaml", "-o", "s.pt")
     assert failed.returncode == 2
     assert "'dataflow.path'" in failed.stderr
 
 
-def test_an_unknown_component_exits_2_and_writes_nothing(nascli: Command) -> None:
-    done = nascli("init", "--search-space", "tinny")
+def test_an_unknown_component_exits_2_and_writes_nothing(in_process: Command) -> None:
+    done = in_process("init", "--search-space", "tinny")
     assert (done.returncode, done.stdout) == (2, "")
     assert "did you mean 'tiny'?" in done.stderr
 

@@ -59,9 +59,13 @@ def test_every_kind_names_its_space_and_digest(capsys: Captured, name: str) -> N
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_kind_fits_into_20_columns(capsys: Captured, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_no_table_is_wider_than_20_columns_and_no_value_is_cut(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setenv("COLUMNS", "20")
-    shown(capsys, GOLDEN / name)
+    text = shown(capsys, GOLDEN / name)
+    assert [line for line in text.splitlines() if line[:1] in "┏┃┡│└" and len(line) > 20] == []
+    assert "…" not in text
 
 
 def test_a_lookup_table_shows_cells_totals_shares_and_conditions(capsys: Captured) -> None:

@@ -21,14 +21,14 @@ from tests.commands.plugin import install
 from tests.conftest import ROOT, Command
 
 
-def listed(nascli: Command, *arguments: str, **env: str) -> dict[str, dict[str, Any]]:
-    done = nascli("list", *arguments, "--json", **env)
+def listed(command: Command, *arguments: str, **env: str) -> dict[str, dict[str, Any]]:
+    done = command("list", *arguments, "--json", **env)
     assert (done.returncode, done.stderr) == (0, "")
     return {entry["name"]: entry for entry in json.loads(done.stdout)["components"]}
 
 
-def test_a_kind_gives_names_descriptions_and_places(nascli: Command) -> None:
-    found = listed(nascli, "search-space")
+def test_a_kind_gives_names_descriptions_and_places(in_process: Command) -> None:
+    found = listed(in_process, "search-space")
     assert list(found) == list(installed("search_space"))
     tiny = found["tiny"]
     assert tiny["description"].startswith("Six layers of five candidates")
@@ -37,33 +37,33 @@ def test_a_kind_gives_names_descriptions_and_places(nascli: Command) -> None:
     assert source[tiny["line"] - 1].startswith("class Tiny(")
 
 
-def test_without_a_kind_everything_is_listed(nascli: Command) -> None:
-    names = {entry["kind"] for entry in json.loads(nascli("list", "--json").stdout)["components"]}
+def test_without_a_kind_everything_is_listed(in_process: Command) -> None:
+    names = {entry["kind"] for entry in json.loads(in_process("list", "--json").stdout)["components"]}
     assert names == {"stages", *KINDS, "block"}
 
 
-def test_stages_stand_in_the_order_of_the_pipeline(nascli: Command) -> None:
-    found = listed(nascli, "stages")
+def test_stages_stand_in_the_order_of_the_pipeline(in_process: Command) -> None:
+    found = listed(in_process, "stages")
     assert [*found] == ["build-lut", "train-supernet", "search", "retrain", "evaluate"]
     assert found["search"]["description"] == "Search for the best architecture that meets the constraints."
 
 
 @pytest.mark.parametrize("kind", ["search-strategy", "search_strategy"])
-def test_a_person_sees_name_description_and_place(kind: str, nascli: Command) -> None:
-    shown = nascli("list", kind, COLUMNS="200").stdout
+def test_a_person_sees_name_description_and_place(kind: str, in_process: Command) -> None:
+    shown = in_process("list", kind, COLUMNS="200").stdout
     assert "Distinct architectures, uniform over the feasible set." in shown
     assert "nascli (nascli/search_strategy/random.py:" in shown
 
 
-def test_an_unknown_kind_exits_2_with_the_closest(nascli: Command) -> None:
-    done = nascli("list", "search-spaces")
+def test_an_unknown_kind_exits_2_with_the_closest(in_process: Command) -> None:
+    done = in_process("list", "search-spaces")
     assert done.returncode == 2
     assert "did you mean 'search_space'?" in done.stderr
 
 
-def test_every_built_in_component_says_what_it_is(nascli: Command) -> None:
+def test_every_built_in_component_says_what_it_is(in_process: Command) -> None:
     for kind in KINDS:
-        found = listed(nascli, kind)
+        found = listed(in_process, kind)
         assert found.keys() == installed(kind).keys()
         assert all(entry["description"].strip("( ") for entry in found.values())
 
@@ -207,11 +207,11 @@ def test_a_plugin_that_fails_does_not_end_the_list(tmp_path: Path, monkeypatch: 
     assert measured("broken") == {"costs": None, "error": "ZeroDivisionError: division by zero"}
 
 
-def test_blocks_are_listed_with_their_options(nascli: Command) -> None:
-    found = listed(nascli, "block")
+def test_blocks_are_listed_with_their_options(in_process: Command) -> None:
+    found = listed(in_process, "block")
     assert found["mobile"]["options"][:4] == ["kernel", "expansion", "activation='relu6'", "se=False"]
     assert found["skip"]["options"] == []
-    shown = nascli("list", "block", COLUMNS="250").stdout
+    shown = in_process("list", "block", COLUMNS="250").stdout
     assert "Convolution, BatchNorm, activation. Options: kernel, activation='relu6'." in shown
 
 

@@ -67,24 +67,24 @@ def test_the_network_of_an_answer_is_trained_and_the_answer_is_external(made: Pa
     assert source.space == header.space
 
 
-def test_the_lineage_calls_an_answer_external(made: Path, nascli: Command) -> None:
-    text = nascli("inspect", "--lineage", str(made / "model.pt")).stdout
+def test_the_lineage_calls_an_answer_external(made: Path, in_process: Command) -> None:
+    text = in_process("inspect", "--lineage", str(made / "model.pt")).stdout
     assert any("arch " in line and "(external)" in line for line in text.splitlines())
 
 
-def test_a_network_stays_current_while_its_answer_does(made: Path, nascli: Command, tmp_path: Path) -> None:
+def test_a_network_stays_current_while_its_answer_does(made: Path, in_process: Command, tmp_path: Path) -> None:
     config = ["-c", str(made / "run.yaml"), "-o", str(made / "copy.pt"), "--skip-if-current"]
     (made / "copy.pt").write_bytes((made / "model.pt").read_bytes())
-    again = nascli("retrain", *config, "--arch", str(made / "answer.json"))
+    again = in_process("retrain", *config, "--arch", str(made / "answer.json"))
     assert "kept, it is current" in again.stderr
     other = written(tmp_path, answer() | {"layer_00": {"_idx": 2}})
-    changed = nascli("retrain", *config, "--arch", str(other))
+    changed = in_process("retrain", *config, "--arch", str(other))
     assert "wrote" in changed.stderr
 
 
-def test_a_dry_run_reads_an_answer(made: Path, nascli: Command) -> None:
+def test_a_dry_run_reads_an_answer(made: Path, in_process: Command) -> None:
     arguments = ["-c", str(made / "run.yaml"), "--arch", str(made / "answer.json"), "-o", "m.pt", "--dry-run"]
-    done = nascli("retrain", *arguments, "--json")
+    done = in_process("retrain", *arguments, "--json")
     assert done.returncode == 0, done.stderr
     assert "answer.json" in json.loads(done.stdout)["reads --arch"]
 

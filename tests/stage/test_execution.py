@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -34,12 +33,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def again(made: Path, nascli: Command, *arguments: str, **env: str) -> bool:
+def again(made: Path, in_process: Command, *arguments: str, **env: str) -> bool:
     """Whether `retrain --skip-if-current` left the file as it was."""
     before = (made / "model.pt").read_bytes()
     config = ["-c", str(made / "run.yaml"), "--arch", "0,0,1,0,1,0", "-o", str(made / "copy.pt"), "-q"]
     (made / "copy.pt").write_bytes(before)
-    done = nascli("retrain", *config, "--skip-if-current", *arguments, **env)
+    done = in_process("retrain", *config, "--skip-if-current", *arguments, **env)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{made / 'copy.pt'}\n"
     return (made / "copy.pt").read_bytes() == before
@@ -52,12 +51,12 @@ def test_the_inputs_of_a_result_are_recorded_without_their_manifests(made: Path)
     assert header.inputs["arch"].manifest == ()
 
 
-def test_a_current_result_is_kept(made: Path, nascli: Command) -> None:
-    assert again(made, nascli)
+def test_a_current_result_is_kept(made: Path, in_process: Command) -> None:
+    assert again(made, in_process)
 
 
-def test_what_says_only_how_to_run_does_not_count(made: Path, nascli: Command) -> None:
-    assert again(made, nascli, "--set", "threads=2", "--set", "checkpoint_steps=7", "--accelerator", "cpu")
+def test_what_says_only_how_to_run_does_not_count(made: Path, in_process: Command) -> None:
+    assert again(made, in_process, "--set", "threads=2", "--set", "checkpoint_steps=7", "--accelerator", "cpu")
 
 
 @pytest.mark.parametrize(
@@ -69,26 +68,28 @@ def test_what_says_only_how_to_run_does_not_count(made: Path, nascli: Command) -
         ("--arch", "0,0,1,0,2,0"),
     ],
 )
-def test_a_change_makes_it_anew(made: Path, nascli: Command, change: tuple[str, str]) -> None:
-    assert not again(made, nascli, *change)
+def test_a_change_makes_it_anew(made: Path, in_process: Command, change: tuple[str, str]) -> None:
+    assert not again(made, in_process, *change)
 
 
-def test_the_seed_of_the_environment_counts(made: Path, nascli: Command) -> None:
-    assert not again(made, nascli, NASCLI_SEED="3")
+def test_the_seed_of_the_environment_counts(made: Path, in_process: Command) -> None:
+    assert not again(made, in_process, NASCLI_SEED="3")
 
 
-def test_a_broken_result_is_made_anew(made: Path, nascli: Command) -> None:
+def test_a_broken_result_is_made_anew(made: Path, in_process: Command) -> None:
     content = bytearray((made / "lut.h5").read_bytes())
     content[-9] ^= 255
     (made / "bad.h5").write_bytes(content)
-    done = nascli("build-lut", "-c", str(made / "run.yaml"), "-o", str(made / "bad.h5"), "--skip-if-current", "-q")
+    done = in_process("build-lut", "-c", str(made / "run.yaml"), "-o", str(made / "bad.h5"), "--skip-if-current", "-q")
     assert done.returncode == 0, done.stderr
-    digests = [json.loads(nascli("inspect", str(made / n), "--json").stdout)["digest"] for n in ("bad.h5", "lut.h5")]
+    digests = [
+        json.loads(in_process("inspect", str(made / n), "--json").stdout)["digest"] for n in ("bad.h5", "lut.h5")
+    ]
     assert digests[0] == digests[1]
 
 
-def test_a_dry_run_writes_nothing(made: Path, nascli: Command, tmp_path: Path) -> None:
-    done = nascli("train-supernet", "-c", str(made / "run.yaml"), "-o", "new/supernet.pt", "--dry-run", "--json")
+def test_a_dry_run_writes_nothing(made: Path, in_process: Command, tmp_path: Path) -> None:
+    done = in_process("train-supernet", "-c", str(made / "run.yaml"), "-o", "new/supernet.pt", "--dry-run", "--json")
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
     assert "15,625" in plan["search space"]
@@ -96,8 +97,8 @@ def test_a_dry_run_writes_nothing(made: Path, nascli: Command, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_result_of_another_suffix_is_told_with_the_right_one(made: Path, nascli: Command) -> None:
-    done = nascli("build-lut", "-c", str(made / "run.yaml"), "-o", "lut.pt")
+def test_a_result_of_another_suffix_is_told_with_the_right_one(made: Path, in_process: Command) -> None:
+    done = in_process("build-lut", "-c", str(made / "run.yaml"), "-o", "lut.pt")
     assert done.returncode == 2
     assert "hint: -o lut.h5" in done.stderr
 
@@ -139,12 +140,12 @@ class Wide(ChainSpace):
     ],
 )
 def test_a_dry_run_fails_as_the_run_would(
-    made: Path, nascli: Command, tmp_path: Path, arguments: list[str], code: int, word: str
+    made: Path, in_process: Command, tmp_path: Path, arguments: list[str], code: int, word: str
 ) -> None:
     given = [str(made / a) if a == "lut.h5" else a for a in arguments]
     suffix = {"search": "a.npy", "train-supernet": "s.pt", "retrain": "m.pt"}[arguments[0]]
     (tmp_path / "wide.py").write_text(WIDE)
-    done = nascli(*given, "-c", str(made / "run.yaml"), "-o", suffix, "--dry-run")
+    done = in_process(*given, "-c", str(made / "run.yaml"), "-o", suffix, "--dry-run")
     assert done.returncode == code, done.stderr
     assert word in done.stderr
 
@@ -166,13 +167,11 @@ def test_a_second_writer_of_one_file_is_refused_and_a_killed_one_frees_it(nascli
     assert third.returncode == 0, third.stderr
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_read_only_folder_is_named(made: Path, nascli: Command, tmp_path: Path) -> None:
-    locked = tmp_path / "locked"
-    locked.mkdir(mode=0o555)
-    done = nascli("build-lut", "-c", str(made / "run.yaml"), "-o", str(locked / "lut.h5"))
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="root may write everywhere else")
+def test_a_folder_that_cannot_be_written_is_named(made: Path, nascli: Command) -> None:
+    done = nascli("build-lut", "-c", str(made / "run.yaml"), "-o", "/proc/lut.h5")
     assert done.returncode == 5
-    assert "locked" in done.stderr
+    assert "cannot write /proc" in done.stderr
 
 
 def test_an_external_architecture_can_be_resumed(tmp_path: Path, nascli: Command) -> None:
@@ -201,22 +200,22 @@ def test_out_of_memory_is_a_failed_run(nascli: Command) -> None:
     assert "out of memory" in done.stderr
 
 
-def test_a_side_artifact_is_not_overwritten(made: Path, nascli: Command, tmp_path: Path) -> None:
+def test_a_side_artifact_is_not_overwritten(made: Path, in_process: Command, tmp_path: Path) -> None:
     (tmp_path / "a.history.h5").write_bytes(b"precious")
     table = ["--lut", str(made / "lut.h5"), "--evaluator", "table"]
-    done = nascli("search", "-c", str(made / "run.yaml"), *table, "-o", "a.npy")
+    done = in_process("search", "-c", str(made / "run.yaml"), *table, "-o", "a.npy")
     assert done.returncode == 2
     assert "a.history.h5 exists" in done.stderr
     assert (tmp_path / "a.history.h5").read_bytes() == b"precious"
 
 
 def test_a_search_killed_between_its_history_and_its_architecture_goes_on(
-    made: Path, nascli: Command, tmp_path: Path
+    made: Path, in_process: Command, tmp_path: Path
 ) -> None:
     budget = ["--set", "max_evaluations=2", "--set", "search_strategy=random", "--evaluator", "train"]
     search = ["search", "-c", str(made / "run.yaml"), "--lut", str(made / "lut.h5"), *budget, "-o", "a.npy"]
-    assert nascli(*search).returncode == 0
+    assert in_process(*search).returncode == 0
     before = {name: read_header(tmp_path / name).digest for name in ("a.npy", "a.history.h5")}
     (tmp_path / "a.npy").unlink()
-    assert nascli(*search, "--resume").returncode == 0
+    assert in_process(*search, "--resume").returncode == 0
     assert {name: read_header(tmp_path / name).digest for name in before} == before

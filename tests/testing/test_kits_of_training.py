@@ -18,8 +18,6 @@ from nascli.training_agent.classification import Classification
 
 from .kits import breaks
 
-# --- training agents, criteria, data ---------------------------------------------------------------------------------
-
 
 class Whole(Classification):
     def judge(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -92,8 +92,10 @@ def test_a_process_serves_until_the_search_is_done() -> None:
     assert [[score.accuracy for score in scores] for scores in ranks.given] == [[5.0, 9.0], []]
 
 
-def test_the_end_of_a_search_on_one_process_tells_nobody() -> None:
-    done("winner", Ranks())
+def test_the_first_process_ends_the_others_with_its_result() -> None:
+    first = Others(Sums())
+    done(["winner"], first)
+    assert serve(Sums(), Told(first.parts)) == ["winner"]
 
 
 @given(st.lists(st.integers(1, 9), max_size=6), st.integers(1, 9))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 
 import numpy as np
+import pytest
 import torch
 
 from nascli.testing.randomness import no_global_randomness
@@ -35,12 +36,8 @@ def test_an_error_leaves_them_alone_too() -> None:
     class Fault(Exception):
         pass
 
-    with no_global_randomness():
-        try:
-            with seeded(np.random.default_rng(0)):
-                raise Fault
-        except Fault:
-            pass
+    with no_global_randomness(), pytest.raises(Fault), seeded(np.random.default_rng(0)):
+        raise Fault
 
 
 def test_the_initial_generator_follows_from_torchs_seed_alone() -> None:
