@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
-import numpy.typing as npt
 
 from nascli.cost.constraint import Window
 from nascli.cost.model import Costs
+from nascli.cost.steps import Offsets
 
-Offsets = npt.NDArray[np.int64]
 Range = tuple[int, int]
 
 BINS = 2**16  # of real costs, and of whole ones that need too many exact bins

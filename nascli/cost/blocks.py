@@ -102,7 +102,7 @@ class Place:
 class Blocks:
     """All distinct blocks of a space, and where each of them stands.
 
-    The cost of an architecture is the sum of the costs of its blocks, whatever is measured.
+    The cost of an architecture is the sum, or the maximum, of the costs of its blocks, whatever is measured.
 
     Args:
         space: whose blocks they are.

@@ -61,6 +61,12 @@ class FeasibleSet:
         rows = zip(found.items(), margins, strict=True)
         self._restrictions = [Restriction(self.states, model[name], window, m) for (name, window), m in rows]
 
+    @property
+    def leading(self) -> str | None:
+        """The metric that is meant where none is named: the first constraint's, else macs, else any; None without."""
+        usual = [*(constraint.metric for constraint in self.constraints), "macs", *sorted(self.model.metrics)]
+        return next((name for name in usual if name in self.model.metrics), None)
+
     def bounds(self, metric: str) -> tuple[float, float]:
         """The smallest and the largest total of `metric` over the whole space, constraints or not."""
         return self._whole(metric).bounds

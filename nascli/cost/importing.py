@@ -14,7 +14,7 @@ from nascli.cost.blocks import Blocks
 from nascli.cost.filling import FILLS, Fill, filled
 from nascli.cost.macs import Macs
 from nascli.cost.measurements import SHOWN, Measurements
-from nascli.cost.measuring import LEAST, costs_of
+from nascli.cost.measuring import LEAST, block_costs
 from nascli.cost.model import Metric
 from nascli.cost.rounds import Array
 from nascli.cost.validation import Networks, corrected, error95
@@ -37,7 +37,7 @@ def imported(
     """
     costs, known = found.costs, {**blocks.doubts, **(notes or {})}
     holes = np.isnan(costs)
-    macs = np.asarray(costs_of(Macs(), blocks), dtype=np.float64) if holes.any() or len(found.archs) else None
+    macs = np.asarray(block_costs(Macs(), blocks), dtype=np.float64) if holes.any() or len(found.archs) else None
     if holes.any():
         if fill is None or macs is None:
             raise UsageError(_missing(name, blocks, holes), hint=_WAYS)

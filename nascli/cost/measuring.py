@@ -37,7 +37,7 @@ def measured(meter: Meter, blocks: Blocks, model: Callable[[Sequence[int]], nn.M
     """
     if isinstance(meter, SampledMeter):
         return _sampled(meter, blocks, model)
-    metric = _metric(meter, blocks, np.asarray(costs_of(meter, blocks)))
+    metric = _metric(meter, blocks, np.asarray(block_costs(meter, blocks)))
     return metric if meter.joins == "sum" or blocks.chained else _with_error(meter, metric, blocks, model)
 
 
@@ -50,7 +50,7 @@ def _with_error(meter: Meter, metric: Metric, blocks: Blocks, model: Callable[[S
     return replace(metric, exact=False, error=error95(metric.total(archs), found), notes=notes)
 
 
-def costs_of(meter: Meter, blocks: Blocks) -> list[int | float]:
+def block_costs(meter: Meter, blocks: Blocks) -> list[int | float]:
     """What each block costs; without values where shapes are enough, and blocks of one's own bear it."""
     import torch
 
@@ -72,7 +72,7 @@ def _metric(meter: Meter, blocks: Blocks, costs: Any, **known: Any) -> Metric:
 
 def _sampled(meter: SampledMeter, blocks: Blocks, model: Callable[[Sequence[int]], nn.Module]) -> Metric:
     items = blocks.built()
-    macs, rng = _metric(Macs(), blocks, np.asarray(costs_of(Macs(), blocks))), np.random.default_rng(0)
+    macs, rng = _metric(Macs(), blocks, np.asarray(block_costs(Macs(), blocks))), np.random.default_rng(0)
     wanted = meter.config.networks
     archs = spread(macs, blocks, wanted, rng) if wanted else np.empty((0, len(blocks.space.sizes)), dtype=np.int64)
     archs = archs if len(archs) >= LEAST else archs[:0]

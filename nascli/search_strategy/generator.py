@@ -110,9 +110,7 @@ class Generator(SearchStrategy):
         return trained, training.step
 
     def _metric(self, problem: SearchProblem) -> str:
-        known = problem.costs.metrics
-        usual = (*(constraint.metric for constraint in problem.feasible.constraints), "macs", *known)
-        chosen = self.config.metric or next((name for name in usual if name in known), None)
+        chosen = self.config.metric or problem.feasible.leading
         if chosen is None:
             raise UsageError("the generator asks for a cost, and there are none", hint="give a table: --lut lut.h5")
         return problem.costs[chosen].name

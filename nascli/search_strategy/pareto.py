@@ -47,9 +47,8 @@ class Pareto(Screened):
             feasible.model[name]
 
     def _metrics(self, feasible: FeasibleSet) -> list[str]:
-        usual = [*(c.metric for c in feasible.constraints), "macs", *sorted(feasible.model.metrics)]
-        known = [name for name in usual if name in feasible.model.metrics]
-        return list(dict.fromkeys(self.config.metrics or known[:1]))
+        usual = [feasible.leading] if feasible.leading else []
+        return list(dict.fromkeys(self.config.metrics or usual))
 
     def begin(self, problem: SearchProblem, rng: np.random.Generator) -> None:
         """Start without members."""

@@ -76,8 +76,6 @@ class Problem:
         self.data: DataRecord | None = None
         self._record, self._evaluator, self._run, self._budget = record, evaluator, run, budget
         self._workers = workers or Processes(evaluator)
-        metrics = [*(c.metric for c in feasible.constraints), "macs", *sorted(costs.metrics)]
-        self._tie = next((name for name in metrics if name in costs.metrics), None)
         self._scores: dict[bytes, Score] = {}
         self._calls, self._started = 0, time.monotonic()
         self._arrived = self._restore()  # all of `_scores`, and what may yet be asked for
@@ -188,10 +186,11 @@ class Problem:
     def order(self, archs: Archs, scores: Sequence[Score]) -> npt.NDArray[np.int64]:
         """Positions from best to worst: accuracy, then loss, then cost, then lexicographic; failed ones last.
 
-        The cost is that of the first constraint, or else MACs.
+        The cost is of the leading metric, see `FeasibleSet.leading`.
         """
         archs = np.asarray(archs)
-        cost = self.costs.total(self._tie, archs) if self._tie else np.zeros(len(archs))
+        tie = self.feasible.leading
+        cost = self.costs.total(tie, archs) if tie else np.zeros(len(archs))
         loss = np.array([s.loss for s in scores])
         accuracy = np.array([s.accuracy for s in scores])
         return np.lexsort((*archs.T[::-1], cost, loss, -accuracy)).astype(np.int64)

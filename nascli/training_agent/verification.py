@@ -31,14 +31,26 @@ def drawn_pairs(labels: npt.NDArray[np.int64], n: int, rng: np.random.Generator)
     Raises:
         RunFailed: no two images of one identity, or no two identities.
     """
-    first, second = np.triu_indices(len(labels), 1)
-    same = labels[first] == labels[second]
-    if same.all() or not same.any():
+    order = np.argsort(labels, kind="stable")
+    first = np.searchsorted(labels[order], labels[order])  # where the identity of each place begins
+    own, half = np.arange(len(labels)) - first, max(1, n // 2)
+    if not own.any() or not first.any():
         raise RunFailed("verification needs two identities, and two images of one", why=f"of {len(labels)} images")
-    half = max(1, n // 2)
-    chosen = [rng.permutation(np.flatnonzero(kind))[:half] for kind in (same, ~same)]
-    places = rng.permutation(np.concatenate(chosen))
-    return np.stack([first[places], second[places], same[places]], axis=1).astype(np.int64)
+    later, before = _distinct(own, half, rng)  # a pair belongs to the later of its places
+    same = np.stack([order[later], order[first[later] + before], np.ones_like(later)], axis=1)
+    later, before = _distinct(first, half, rng)
+    others = np.stack([order[later], order[before], np.zeros_like(later)], axis=1)
+    pairs: Pairs = rng.permutation(np.concatenate([same, others])).astype(np.int64)
+    pairs[:, :2].sort(axis=1)
+    return pairs
+
+
+def _distinct(sizes: npt.NDArray[np.int64], n: int, rng: np.random.Generator) -> tuple[Any, Any]:
+    """At most `n` of the cells of a ragged table with rows of `sizes` cells, each once: their rows and columns."""
+    ends = sizes.cumsum()
+    cells = rng.choice(ends[-1], min(n, int(ends[-1])), replace=False)
+    rows = np.searchsorted(ends, cells, side="right")
+    return rows, cells - ends[rows] + sizes[rows]
 
 
 def similarities(embeddings: Values, pairs: Pairs) -> Values:

@@ -11,6 +11,7 @@ from scipy.stats import ttest_1samp
 from nascli.cli import run
 from nascli.commands.inspect import open_any
 from nascli.commands.standings import mean_interval, standings
+from nascli.commands.views.comparison import tables
 
 SPACE = """
 search_space:
@@ -174,17 +175,42 @@ def test_a_mean_and_students_interval() -> None:
     assert mean_interval([0.5]) == (0.5, None)
 
 
-def test_the_advantage_is_paired_by_seed_and_supernet() -> None:
-    scores = {
-        ("mine", "a"): (0.5, 0.75),
-        ("random", "a"): (0.25, 0.625),
-        ("mine", "b"): (1.0, 1.0),
-        ("random", "b"): (0, 0),
-    }
-    runs = [
-        {"strategy": name, "supernet": supernet, "seed": seed, "score": score, "evaluations": 3, "rank": None}
+def runs_of(scores: dict[tuple[str, str], tuple[float, ...]]) -> list[dict[str, Any]]:
+    return [
+        {"run": f"{name}-{seed}", "strategy": name, "supernet": supernet, "seed": seed, "score": score}
+        | {"evaluations": 3, "rank": None}
         for (name, supernet), both in scores.items()
         for seed, score in enumerate(both)
     ]
-    found = {(row["strategy"], row["supernet"]): row["advantage"] for row in standings(runs)}
+
+
+TWO = {("mine", "a"): (0.5, 0.75), ("random", "a"): (0.25, 0.625), ("mine", "b"): (1.0, 1.0), ("random", "b"): (0, 0)}
+
+
+def test_the_advantage_is_paired_by_seed_and_supernet() -> None:
+    found = {(row["strategy"], row["supernet"]): row["advantage"] for row in standings(runs_of(TWO))}
     assert found == {("mine", "b"): 1.0, ("mine", "a"): 0.1875, ("random", "a"): None, ("random", "b"): None}
+
+
+def test_supernets_are_compared_with_the_first_by_seed_and_strategy() -> None:
+    rows = {(row["strategy"], row["supernet"]): row for row in standings(runs_of(TWO))}
+    assert {key: row["over_first"] for key, row in rows.items()} == {
+        ("mine", "b"): 0.375,
+        ("mine", "a"): None,
+        ("random", "a"): None,
+        ("random", "b"): -0.4375,
+    }
+    expected = ttest_1samp([0.5, 0.25], 0).confidence_interval()
+    assert rows["mine", "b"]["over_first_interval"] == pytest.approx([expected.low, expected.high])
+
+
+def test_the_difference_to_the_first_supernet_is_shown_where_there_are_several() -> None:
+    def shown(scores: dict[tuple[str, str], tuple[float, ...]]) -> tuple[list[str], list[list[object]]]:
+        runs = runs_of(scores)
+        ((_, columns, cells),) = tables({"runs": runs, "standings": standings(runs), "measured": {}})
+        return list(columns), [list(row) for row in cells]
+
+    columns, cells = shown(TWO)
+    place = columns.index("over a ± 95 %")
+    assert [str(row[place])[:7] for row in cells] == ["+0.3750", "", "", "-0.4375"]
+    assert not any(name.startswith("over a") for name in shown(dict(list(TWO.items())[:2]))[0])

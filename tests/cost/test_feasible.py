@@ -243,3 +243,11 @@ def test_nothing_here_imports_torch():
 
     code = "import sys, nascli.cost.feasible, nascli.cost.macs, nascli.cost.params; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_leading_metric_is_the_first_constraints_or_macs_or_any() -> None:
+    both = chain({"ms": [[1, 2]], "macs": [[1, 2]]})
+    assert feasible(both, "ms<=2", "macs<=2").leading == "ms"
+    assert feasible(both).leading == "macs"
+    assert feasible(chain({"ms": [[1, 2]], "energy": [[1, 2]]})).leading == "energy"
+    assert FeasibleSet(CostModel(both.space, {})).leading is None

@@ -21,7 +21,7 @@ from nascli.cost.formats import reader
 from nascli.cost.importing import imported
 from nascli.cost.macs import Macs
 from nascli.cost.measurements import Measurements, Wanted, checked
-from nascli.cost.measuring import costs_of
+from nascli.cost.measuring import block_costs
 from nascli.cost.model import Metric
 from nascli.cost.validation import held_out, spread, working
 from nascli.errors import UsageError
@@ -31,7 +31,7 @@ TINY = resolve("search_space", {"use": "tiny", "width": 4})
 SPACE: SearchSpace = TINY.build()
 BLOCKS: Blocks = SPACE.cost_blocks()
 N = len(BLOCKS.blocks)
-MACS = np.asarray(costs_of(Macs(), BLOCKS), dtype=np.float64)
+MACS = np.asarray(block_costs(Macs(), BLOCKS), dtype=np.float64)
 NO_ARCHS = np.empty((0, 6), dtype=np.int64)
 COSTS = np.random.default_rng(0).random(N) + 0.5
 

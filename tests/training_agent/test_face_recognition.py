@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy.stats import chisquare
 from sklearn.metrics import roc_auc_score
 
 from nascli.dataflow.generated_faces import GeneratedFaces
@@ -107,6 +109,29 @@ def test_pairs_are_different_and_half_of_them_of_one_identity() -> None:
     assert pairs[:, 2].sum() == 30
     assert ((labels[pairs[:, 0]] == labels[pairs[:, 1]]) == pairs[:, 2]).all()
     assert 0 < pairs[:30, 2].sum() < 30  # the order is drawn: folds hold both kinds
+
+
+def test_every_pair_is_drawn_once_where_all_are_wanted() -> None:
+    labels = np.array([3, 1, 1, 0, 3, 3, 1])
+    pairs = drawn_pairs(labels, 1000, np.random.default_rng(0))
+    expected = [(i, j, int(labels[i] == labels[j])) for i in range(7) for j in range(i + 1, 7)]
+    assert sorted(map(tuple, pairs.tolist())) == expected
+
+
+def test_pairs_of_a_kind_are_equally_likely() -> None:
+    labels, rng = np.array([0, 0, 0, 1, 1]), np.random.default_rng(0)
+    seen = Counter(tuple(pair[:2]) for _ in range(3000) for pair in drawn_pairs(labels, 2, rng).tolist())
+    assert sum(seen.values()) == 6000
+    expected = [3000 / (4 if labels[i] == labels[j] else 6) for i, j in seen]
+    assert len(seen) == 10
+    assert chisquare(list(seen.values()), expected).pvalue > 0.001
+
+
+def test_a_few_pairs_of_many_images_need_no_list_of_all() -> None:
+    labels = np.arange(200_000) // 4  # two times ten to the tenth pairs
+    pairs = drawn_pairs(labels, 6000, np.random.default_rng(0))
+    assert len({(i, j) for i, j, _ in pairs.tolist()}) == 6000
+    assert ((labels[pairs[:, 0]] == labels[pairs[:, 1]]) == pairs[:, 2]).all()
 
 
 @pytest.mark.parametrize("labels", [np.arange(4), np.zeros(4, dtype=np.int64)])

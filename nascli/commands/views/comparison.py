@@ -21,12 +21,14 @@ def tables(facts: Mapping[str, Any]) -> Iterator[View]:
     several = len({row["supernet"] for row in rows}) > 1
     ranked = any(row["rank"] is not None for row in rows)
     columns = ["strategy", *(["supernet"] if several else []), "seeds", "score ± 95 %", "over random ± 95 %"]
+    columns += [f"over {facts['runs'][0]['supernet']} ± 95 %"] if several else []
     columns += [*(["rank"] if ranked else []), "evaluations", "seconds"]
     shown: list[list[object]] = []
     for row in rows:
         took = [s for run in facts["runs"] if _same(run, row) and (s := seconds.get(run["run"])) is not None]
         cells: list[object] = [row["strategy"], *([row["supernet"]] if several else []), row["seeds"]]
         cells += [_mean(row["score"], row["interval"]), _mean(row["advantage"], row["advantage_interval"], "+")]
+        cells += [_mean(row.get("over_first"), row.get("over_first_interval"), "+")] if several else []
         cells += [*([row["rank"]] if ranked else []), row["evaluations"], sum(took) / len(took) if took else None]
         shown.append(cells)
     yield "standings, means over seeds", columns, shown
