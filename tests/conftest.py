@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Write = Callable[[str, str], Path]
+Lock = Callable[[Path], None]
 
 
 @pytest.fixture
@@ -57,5 +61,21 @@ def write(tmp_path: Path) -> Write:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
+
+    return put
+
+
+@pytest.fixture
+def lock(monkeypatch: pytest.MonkeyPatch) -> Lock:
+    """Makes a folder one that cannot be listed, for root too."""
+
+    def put(folder: Path) -> None:
+        def listed(there: Callable[[Any], Any], path: Any = ".") -> Any:
+            if not isinstance(path, int) and Path(os.fsdecode(path)) == folder:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return there(path)
+
+        for name in ("scandir", "listdir"):
+            monkeypatch.setattr(os, name, partial(listed, getattr(os, name)))
 
     return put

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import textwrap
 from collections.abc import Collection, Iterator, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 from pydantic import BaseModel
 
 from nascli import __version__
@@ -170,5 +172,15 @@ def _scalar(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    plain = re.fullmatch(r"[\w.][\w./-]*(:\w+)?", text) and parse_scalar(text) == text
-    return text if plain else "'" + text.replace("'", "''") + "'"
+    if re.fullmatch(r"[\w.][\w./-]*(:\w+)?", text) and _is_read_as_text(text):
+        return text
+    if text.isprintable():
+        return "'" + text.replace("'", "''") + "'"
+    return yaml.dump(text, default_style='"', width=math.inf).strip()
+
+
+def _is_read_as_text(text: str) -> bool:
+    try:
+        return bool(parse_scalar(text) == text)
+    except ConfigError:  # a number that is too large
+        return False

@@ -20,6 +20,7 @@ from nascli.artifacts.strategy_state import StrategyState
 from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.component import Reference, installed, resolve
 from nascli.config import closest
+from nascli.console import out
 from nascli.errors import ArtifactError
 
 KINDS: dict[str, type[Artifact[Any]]] = {
@@ -79,6 +80,17 @@ def open_subject(text: str) -> Subject:
 
 
 def artifact_files(folder: Path) -> list[Path]:
-    """The files of a folder, and the checkpoints of its unfinished runs, that end as artifacts; no list of blocks."""
-    found = [*folder.iterdir(), *folder.glob("*.run/last.*")]
+    """The files of a folder, and the checkpoints of its unfinished runs, that end as artifacts; no list of blocks.
+
+    The folder of a run that cannot be read is warned of and passed over.
+
+    Raises:
+        OSError: the folder itself cannot be read.
+    """
+    found = list(folder.iterdir())
+    for run in sorted(path for path in found if path.suffix == ".run" and path.is_dir()):
+        try:
+            found += [path for path in run.iterdir() if path.stem == "last"]
+        except OSError as error:
+            out.warning(f"{run} cannot be read and is left out: {error.strerror or error}")
     return sorted(p for p in found if p.suffix in FORMATS and p.is_file() and p.name[0] != "." and p.name != MANIFEST)

@@ -54,12 +54,16 @@ class Tree(ABC):
 
 
 class FolderTree(Tree):
-    """A folder; links are followed, but into no folder that they lie in."""
+    """A folder; links are followed, but into no folder that they lie in.
+
+    Raises:
+        RunFailed: a folder below cannot be read.
+    """
 
     def __init__(self, path: Path) -> None:
         files: dict[str, Stamp] = {}
         folders: set[str] = set()
-        for here, below, names in os.walk(path, followlinks=True):
+        for here, below, names in os.walk(path, onerror=_refuse, followlinks=True):
             below[:] = [name for name in below if not _leads_back(path, Path(here), name)]
             relative = "" if Path(here) == path else Path(here).relative_to(path).as_posix()
             folders.add(relative)
@@ -120,7 +124,7 @@ def open_tree(path: Path, option: str) -> Tree:
 
     Raises:
         ConfigError: there is nothing at `path`, or neither a folder nor a zip archive.
-        RunFailed: the archive is damaged.
+        RunFailed: the archive is damaged, or a folder cannot be read.
     """
     path = path.expanduser()
     if path.is_dir():
@@ -134,6 +138,10 @@ def open_tree(path: Path, option: str) -> Tree:
     raise ConfigError(
         what, why=f"relative paths start at {Path.cwd()}", hint=f"name a folder or a zip: --set {option}=PATH"
     )
+
+
+def _refuse(error: OSError) -> None:
+    raise RunFailed(f"cannot read {error.filename}", why=error.strerror or str(error)) from None
 
 
 def _leads_back(root: Path, here: Path, name: str) -> bool:

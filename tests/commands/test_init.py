@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import BaseModel, create_model
 
 from nascli.commands.fields import Key, keys
 from nascli.commands.init import WIDTH, document
@@ -134,6 +136,24 @@ def test_odd_values_come_back_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "odd.yaml"
     path.write_text(document([stage], {}))
     assert validate(Odd, read_document(path).data["odd"], Origin()) == Odd()
+
+
+NUMBERS = st.from_regex(r"[-+]?[0-9.]{1,5}(e[-+]?[0-9]{1,4})?", fullmatch=True)
+TEXTS = st.text(max_size=50) | NUMBERS | st.sampled_from(["1e999", "-.inf", ".nan", "~", "No", "a: b", "./f.py:Class"])
+
+
+@given(TEXTS)
+@example("1e999")
+@example("9" * 5000)
+@example(" two\n\nlines\t")
+@example("\x00\x85\u2028\ufeff\U0001f600")
+def test_any_text_comes_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    lists = (tuple[str, ...], (text, text))
+    model = create_model("Told", __base__=Config, text=(str, text), texts=lists, named=(dict[str, str], {"a": text}))
+    stage = Stage("told", lambda: None, model, (), STAGES[0].output, ())  # type: ignore[arg-type,return-value]
+    path = tmp_path_factory.getbasetemp() / "told.yaml"
+    path.write_text(document([stage], {}), encoding="utf-8")
+    assert validate(model, read_document(path).data["told"], Origin()) == model()
 
 
 class Demanding(Config):

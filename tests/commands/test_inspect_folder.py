@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 from nascli.artifacts.base import Artifact
+from nascli.cli import run
 from tests.artifacts.helpers import SAMPLES, architecture, lookup_table, model, report
 from tests.commands.test_inspect import GOLDEN, Captured, facts, shown
+from tests.conftest import Lock
 
 
 def put(folder: Path, name: str, artifact: Artifact[Any], **inputs: Artifact[Any]) -> Artifact[Any]:
@@ -91,6 +94,22 @@ def test_files_that_cannot_be_read_are_listed_too(capsys: Captured, folder: Path
     found = states(capsys, folder)
     assert found["broken.pt"] == "unreadable"
     assert "notes.txt" not in found
+
+
+def test_the_folder_of_a_run_that_cannot_be_read_is_named(capsys: Captured, folder: Path, lock: Lock) -> None:
+    (folder / "s.pt.run").mkdir()
+    put(folder, "s.pt.run/last.pt", SAMPLES["checkpoint.pt"]())
+    lock(folder / "s.pt.run")
+    assert run(["inspect", str(folder), "--json"]) == 0
+    said = capsys.readouterr()
+    assert len(json.loads(said.out)["files"]) == 4
+    assert f"{folder / 's.pt.run'} cannot be read" in said.err
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(capsys: Captured, folder: Path, lock: Lock) -> None:
+    lock(folder)
+    assert run(["inspect", str(folder)]) == 5
+    assert f"{folder}: Permission denied" in capsys.readouterr().err.replace("\n  why:", ":")
 
 
 def test_an_empty_folder_is_an_empty_list(capsys: Captured, tmp_path: Path) -> None:

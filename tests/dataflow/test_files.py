@@ -10,6 +10,7 @@ import pytest
 
 from nascli.dataflow.files import Tree, open_tree
 from nascli.errors import ConfigError, RunFailed
+from tests.conftest import Lock
 
 from .helpers import zipped
 
@@ -46,6 +47,15 @@ def test_links_that_lead_back_are_not_followed_and_others_are(tmp_path: Path) ->
     (tmp_path / "elsewhere/back").symlink_to(tmp_path / "root/a")
     (tmp_path / "elsewhere/again").symlink_to(tmp_path / "elsewhere")
     assert list(open_tree(tmp_path / "root", "path").files) == ["a/one", "b/back/one", "b/two"]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, lock: Lock) -> None:
+    (tmp_path / "root/train/dogs").mkdir(parents=True)
+    (tmp_path / "root/train/cats").mkdir()
+    lock(tmp_path / "root/train/dogs")
+    with pytest.raises(RunFailed, match=r"cannot read .*/train/dogs") as caught:
+        open_tree(tmp_path / "root", "path")
+    assert caught.value.why == "Permission denied"
 
 
 def test_a_file_is_read(tree: Tree) -> None:
