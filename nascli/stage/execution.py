@@ -84,7 +84,7 @@ def execute(
         if is_first_process(how.processes):
             run.start(replace)
         run.ranks = stack.enter_context(together(how.processes, getattr(config, "accelerator", "auto")))
-        with memory_errors():
+        with torch_errors():
             result = target.function(config=config, run=run, **inputs)
         if run.ranks.is_first:
             run.complete(result).write(path)
@@ -93,16 +93,26 @@ def execute(
 
 
 @contextmanager
-def memory_errors() -> Iterator[None]:
-    """Turn "out of memory", of Python or of torch, into a RunFailed."""
+def torch_errors() -> Iterator[None]:
+    """Turn "out of memory", of Python or of torch, and a batch too small for BatchNorm into a RunFailed."""
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, ValueError) as error:
         text = str(error)
-        if not isinstance(error, MemoryError) and not any(s in text for s in ("allocate memory", "out of memory")):
+        what, hint = _failure(error, text)
+        if not what:
             raise
-        hint = "a smaller dataflow.batch_size or search space, or --precision bf16"
-        raise RunFailed("out of memory", why=text.splitlines()[0][:200] if text else "", hint=hint) from error
+        raise RunFailed(what, why=text.splitlines()[0][:200] if text else "", hint=hint) from error
+
+
+def _failure(error: Exception, text: str) -> tuple[str, str]:
+    """What failed, and what helps; nothing for an error of another kind."""
+    if isinstance(error, ValueError):
+        one = text.startswith("Expected more than 1 value per channel")
+        hint = "a larger dataflow.batch_size; where devices share a batch, two images for each"
+        return ("BatchNorm cannot learn from a batch of one image", hint) if one else ("", "")
+    full = isinstance(error, MemoryError) or any(said in text for said in ("allocate memory", "out of memory"))
+    return ("out of memory", "a smaller dataflow.batch_size or search space, or --precision bf16") if full else ("", "")
 
 
 def new_run(config: Config, inputs: Mapping[str, Artifact[Any] | None], path: Path, *, resume: bool = False) -> Run:
