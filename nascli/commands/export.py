@@ -92,7 +92,7 @@ def _check_folder(folder: Path, force: bool) -> None:
 
 def _made(model: Any, space: Any, formats: list[Any], place: Path, threads: int) -> Export:
     from nascli.export.exporting import export
-    from nascli.stage.execution import memory_errors
+    from nascli.stage.execution import torch_errors
 
-    with memory_errors():
+    with torch_errors():
         return export(model, space, formats, place, threads)

@@ -44,14 +44,14 @@ def _on_meta(module: nn.Module) -> dict[str, Tensor]:
 
 
 def _counted(run: Callable[[], Any], x: Tensor) -> int:
-    with _Counter() as counter:
+    with MacCounter() as counter:
         run()
     macs: int = counter.macs
     return macs
 
 
-class _Counter(TorchFunctionMode):
-    """Sees each call of a function of torch."""
+class MacCounter(TorchFunctionMode):
+    """Sees each call of a function of torch; `macs`: the multiply-accumulates within its block, of all images."""
 
     def __init__(self) -> None:
         super().__init__()

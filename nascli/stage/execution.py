@@ -20,6 +20,20 @@ from nascli.stage.current import current, tell_of_lost_sides
 from nascli.stage.declaration import Input, Stage
 from nascli.stage.settings import files, settings
 
+MEMORY = ("out of memory", "a smaller dataflow.batch_size or search space, or --precision bf16")
+TORCH_ERRORS = (
+    (MemoryError, "", *MEMORY),
+    (RuntimeError, "allocate memory", *MEMORY),
+    (RuntimeError, "out of memory", *MEMORY),
+    (
+        ValueError,
+        "Expected more than 1 value per channel",
+        "BatchNorm cannot learn from a batch of one image",
+        "a larger dataflow.batch_size; where devices share a batch, two images for each",
+    ),
+)
+"""What torch raises, by a part of its message; what it means, and what helps."""
+
 
 def open_input(entry: Input, text: str | None) -> Artifact[Any] | None:
     """Open one input by its header alone.
@@ -88,7 +102,7 @@ def execute(
             run.start(how.replaces)
         stack.enter_context(run.signals())
         run.ranks = stack.enter_context(together(how.processes, getattr(config, "accelerator", "auto")))
-        with memory_errors():
+        with torch_errors():
             result = target.function(config=config, run=run, **inputs)
         if run.ranks.is_first:
             run.complete(result).write(path)
@@ -115,16 +129,16 @@ def _kept(
 
 
 @contextmanager
-def memory_errors() -> Iterator[None]:
-    """Turn "out of memory", of Python or of torch, into a RunFailed."""
+def torch_errors() -> Iterator[None]:
+    """Turn "out of memory", of Python or of torch, and a batch too small for BatchNorm into a RunFailed."""
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, ValueError) as error:
         text = str(error)
-        if not isinstance(error, MemoryError) and not any(s in text for s in ("allocate memory", "out of memory")):
-            raise
-        hint = "a smaller dataflow.batch_size or search space, or --precision bf16"
-        raise RunFailed("out of memory", why=text.splitlines()[0][:200] if text else "", hint=hint) from error
+        for kind, said, what, hint in TORCH_ERRORS:
+            if isinstance(error, kind) and said in text:
+                raise RunFailed(what, why=text.partition("\n")[0][:200], hint=hint) from error
+        raise
 
 
 def new_run(config: Config, inputs: Mapping[str, Artifact[Any] | None], path: Path, *, resume: bool = False) -> Run:

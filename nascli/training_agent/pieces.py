@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._pytree import tree_leaves, tree_map
-from torch.utils.flop_counter import FlopCounterMode
 
+from nascli.cost.executed import MacCounter
 from nascli.space import Archs, Forward, Space
 from nascli.supernet.base import Supernet
 from nascli.supernet.chain import Chain
@@ -58,9 +58,9 @@ class Piece:
         with torch.inference_mode(False), torch.no_grad():
             x = copied(example)
             versions = [leaf._version for leaf in _tensors(x)]
-            with FlopCounterMode(display=False) as counter:
+            with MacCounter() as counter:
                 self.pairs, output = traced(self.module, lambda: self(x))
-            self.macs = counter.get_total_flops() // 2
+            self.macs = counter.macs
             self.changes_input = [leaf._version for leaf in _tensors(x)] != versions
             return output
 

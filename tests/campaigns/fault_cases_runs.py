@@ -34,6 +34,22 @@ class Mine(Evaluator):
         scores = [Score(0.1 * sum(arch), 1.0, 8) for arch in archs.tolist()]
         return FOUND
 """
+DATAFLOW = """
+import numpy as np
+
+from nascli.dataflow.base import Dataflow
+from nascli.dataflow.sources import ArraySource
+
+
+class Mine(Dataflow):
+    def classes(self):
+        return tuple("0123456789")
+
+    def source(self, part):
+        labels = np.arange(20) % 10
+        labels[0] = 10 if part == PART else 0
+        return ArraySource.of(np.zeros((20, 1, 8, 8), np.uint8), labels)
+"""
 NONE = "Score(float('nan'), float('nan'), 0, 'out of memory')"
 NAMES = ("../x", "/etc/x", "a/b", "class", "1abc", "ѕpace", "a.b", "", "x" * 200)
 
@@ -71,6 +87,11 @@ CASES = [
             ("a vector too short", "[[0]]", "not in the search space"),
             ("fractions", "[[0.5] * 6]", "not in the search space"),
         )
+    ),
+    *(
+        Case(f"images: a label outside the classes, {part}", [f"{TRAIN} --set dataflow.use=./mine.py:Mine"], 5,
+             [f"a {images} image has label 10"], component(DATAFLOW, "PART", repr(part)))
+        for part, images in (("train", "training"), ("valid", "validation"))
     ),
     Case(
         "a candidate runs out of memory",

@@ -9,8 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from nascli.artifacts.base import read_header
+from nascli.errors import RunFailed
+from nascli.stage.execution import torch_errors
 from tests.conftest import Command
 
 YAML = """
@@ -198,6 +201,14 @@ def test_out_of_memory_is_a_failed_run(nascli: Command) -> None:
     done = nascli("train-supernet", "--set", "search_space.width=30000000", "-o", "s.pt")
     assert done.returncode == 5
     assert "out of memory" in done.stderr
+
+
+def test_a_batch_too_small_for_batchnorm_is_a_failed_run() -> None:
+    with pytest.raises(RunFailed, match="a batch of one image") as caught, torch_errors():
+        torch.nn.BatchNorm2d(3).train()(torch.zeros(1, 3, 1, 1))
+    assert "dataflow.batch_size" in (caught.value.hint or "")
+    with pytest.raises(ValueError, match="another"), torch_errors():
+        raise ValueError("another")
 
 
 def test_a_side_artifact_is_not_overwritten(made: Path, in_process: Command, tmp_path: Path) -> None:
