@@ -10,14 +10,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from nascli.errors import ConfigError
 
 Keys = tuple[str, ...]
 C = TypeVar("C", bound="Config")
+
+Accelerator = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["32", "fp32", "bf16", "fp16"]
+"""32 and fp32 are one; which of them a setting keeps, `single` says."""
+
+
+def single(name: str) -> BeforeValidator:
+    """Single precision, however it is written (a YAML reads `precision: 32` as a number), becomes `name`."""
+    return BeforeValidator(lambda value: name if value in (32, "32", "fp32") else value)
 
 
 class Config(BaseModel):

@@ -35,6 +35,11 @@ class Out:
         self.muted = False
         """Whether another process of the same run speaks."""
 
+    def speak(self, json: bool, quiet: bool = False, verbose: bool = False) -> None:
+        """Speak as the flags `--json`, `--quiet` and `--verbose` of a command say."""
+        self.mode = "json" if json else "quiet" if quiet else "human"
+        self.verbose = verbose
+
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table on stdout, numbers aligned right; where it is too narrow for one, a block of lines a row."""
         console = _console(sys.stdout)

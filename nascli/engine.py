@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Literal
 
 import torch
 from torch import nn
 
+from nascli.config import Accelerator, Precision
 from nascli.errors import UsageError
-
-Accelerator = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["32", "bf16", "fp16"]
 
 _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

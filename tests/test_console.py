@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nascli.cli import run
 from nascli.console import Mode, out, show
 from nascli.errors import ArtifactError, ConfigError, Interrupted, NascliError, UsageError
 
@@ -220,9 +221,25 @@ def test_no_bar_goes_into_a_file(capsys: Captured) -> None:
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list", "nonsense"],
+        ["compare", "-o", __file__],
+        ["init", "--search-space", "nonsense"],
+        ["inspect", "nonsense"],
+    ],
+)
+def test_tracebacks_are_shown_when_asked(words: list[str], capsys: Captured) -> None:
+    code = run(words)
+    assert "Traceback" not in capsys.readouterr().err
+    assert run([*words, "-v"]) == code > 1
+    assert "Traceback" in capsys.readouterr().err
+
+
 def test_help_names_the_choices_and_the_default_of_a_flag(nascli: Command) -> None:
     text = " ".join(nascli("search", "--help", COLUMNS="200").stdout.split())
-    assert "--precision 32|bf16|fp16 Precision of the forward; fp32 is 32. Default: 32." in text
+    assert "--precision 32|fp32|bf16|fp16 Precision of the forward; fp32 is 32. Default: 32." in text
     assert "--search-strategy REF Which architecture to try next. Default: evolution." in text
 
 

@@ -65,6 +65,12 @@ def test_all_stages_and_the_commands_beside_them_are_there() -> None:
     assert {*FLAGS, "inspect", "list"} <= set(commands())
 
 
+@pytest.mark.parametrize("name", commands())
+def test_every_command_shows_tracebacks_when_asked(name: str) -> None:
+    (found,) = [option for option in commands([name])[name].params if option.name == "verbose"]
+    assert (found.opts, found.help) == (["--verbose", "-v"], "Show tracebacks.")
+
+
 @pytest.mark.parametrize("name", ["", *commands()])
 def test_help_imports_nothing_heavy(name: str) -> None:
     words = [*name.split(), "--help"]

@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from nascli.commands.options import Json, Verbose
 from nascli.console import out
 from nascli.errors import UsageError
 
@@ -40,8 +41,9 @@ def compare(  # noqa: PLR0913, PLR0917 (options of a command)
         ),
     ] = None,
     assign: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the path of the result alone.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Compare search strategies, or supernets, on one problem.
 
@@ -55,7 +57,7 @@ def compare(  # noqa: PLR0913, PLR0917 (options of a command)
     from nascli.commands.stage_command import present
     from nascli.stage import stage_for
 
-    out.mode = "json" if json else "quiet" if quiet else "human"
+    out.speak(json, quiet, verbose)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"-o {folder} is a file, expected a folder")
     assignments = list(assign or [])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from nascli.commands.checkup import Problem, check_environment, check_folder, check_packages, check_plugins
+from nascli.commands.options import Json, Verbose
 from nascli.console import out
 from nascli.errors import UsageError
 
@@ -16,13 +17,14 @@ EXAMPLES = ("nascli doctor", "nascli doctor --json > doctor.json")
 
 
 def doctor(
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Check versions, packages that do not fit each other, devices, plugins, disk and environment variables.
 
     Exits with 2 if stages cannot run, with 0 otherwise, warnings or not.
     """
-    out.mode = "json" if json else "human"
+    out.speak(json, verbose=verbose)
     packages, problems = check_packages()
     facts: dict[str, Any] = dict(packages)
     for name, (found, wrong) in {

@@ -9,6 +9,7 @@ import typer
 
 from nascli.artifacts.export import Export
 from nascli.artifacts.files import atomic_folder, taken
+from nascli.commands.options import Json, Verbose
 from nascli.config import closest
 from nascli.console import out
 from nascli.errors import ArtifactError, UsageError
@@ -37,9 +38,9 @@ def export(  # noqa: PLR0913, PLR0917 (options of a command)
     ] = 1,
     assign: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the path of export.json alone.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Write a retrained network for use without nascli.
 
@@ -47,7 +48,7 @@ def export(  # noqa: PLR0913, PLR0917 (options of a command)
     model.onnx, with its latency in onnxruntime. Each is compared with the network on seeded inputs and refused if it
     computes something else. export.json says what goes in and comes out: image size, normalisation, class names.
     """
-    out.mode, out.verbose = ("json" if json else "quiet" if quiet else "human"), verbose
+    out.speak(json, quiet, verbose)
     from nascli.artifacts.model import Model
     from nascli.commands.naming import named
     from nascli.commands.stage_command import present

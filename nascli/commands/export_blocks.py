@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nascli.commands.options import Json, Verbose
 from nascli.console import out
 
 EXAMPLES = (
@@ -39,9 +40,9 @@ def export_blocks(  # noqa: PLR0913, PLR0917 (options of a command)
     onnx: Annotated[
         bool, typer.Option("--onnx/--no-onnx", help="Whether models are written, or the list of blocks alone.")
     ] = True,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the path of the folder alone.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Write every distinct block of a search space as ONNX, to measure them on another machine.
 
@@ -52,7 +53,7 @@ def export_blocks(  # noqa: PLR0913, PLR0917 (options of a command)
     from nascli.cost.exporting import MEASUREMENTS, BlockExport, export
     from nascli.search_space.randomness import own_randomness
 
-    out.mode, out.verbose = "json" if json else "quiet" if quiet else "human", verbose
+    out.speak(json, quiet, verbose)
     space, record = named_space(search_space, config, assign or (), {})
     with own_randomness():
         made = export(folder, space.cost_blocks(), space.model, record, BlockExport(batch, fold_bn, networks, onnx))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nascli.artifacts.files import taken
+from nascli.commands.options import Json, Verbose
 from nascli.console import out
 from nascli.errors import UsageError
 
@@ -64,9 +65,9 @@ def import_measurements(  # noqa: PLR0913, PLR0917 (options of a command)
         typer.Option("--lut", metavar="PATH", help="A lookup table whose metrics come into the new one too."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing table.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the path of the result alone.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Make a lookup table of costs that were measured elsewhere.
 
@@ -76,7 +77,7 @@ def import_measurements(  # noqa: PLR0913, PLR0917 (options of a command)
     """
     from nascli.commands.stage_command import present
 
-    out.mode, out.verbose = "json" if json else "quiet" if quiet else "human", verbose
+    out.speak(json, quiet, verbose)
     _check(path, metric, device, force)
     given = Given(file, f"{metric}@{device}" if device else metric, unit, form, fill)
     present(_made(given, path, (search_space, config, assign or ()), manifest, lut), "wrote")

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from nascli import __version__
 from nascli.commands.fields import Key, first_line, keys
+from nascli.commands.options import Verbose
 from nascli.component import Reference, find_class, installed
 from nascli.config import Config, Origin, is_marked, validate
 from nascli.console import out
@@ -43,8 +44,10 @@ def init(
     dataflow: Annotated[
         str | None, typer.Option("--dataflow", metavar="REF", help="Write this data set and its options.")
     ] = None,
+    verbose: Verbose = False,
 ) -> None:
     """Write a YAML for all stages to stdout: every setting at its default, with what it means and may be."""
+    out.speak(json=False, verbose=verbose)
     given = {"search_space": search_space, "dataflow": dataflow}
     stages = []
     for plugin in installed_stages():

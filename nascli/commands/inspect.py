@@ -13,6 +13,7 @@ from nascli.artifacts.base import Artifact
 from nascli.artifacts.formats import using
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.commands.opening import Subject, artifact_files, open_any, open_subject
+from nascli.commands.options import Json, Verbose
 from nascli.commands.views import (
     architecture,
     as_json,
@@ -55,15 +56,15 @@ def inspect(
         str | None,
         typer.Option("--as", metavar="FORMAT", help="Print a search space or an architecture in the JSON of NNI: nni."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False,
+    json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Show what an artifact, a folder of artifacts or a search space holds.
 
     Two artifacts of one kind: what differs. A lookup table and an architecture: what each layer costs.
     A folder: what is there, and what is stale because its inputs were made anew.
     """
-    out.mode, out.verbose = ("json" if json else "human"), verbose
+    out.speak(json, verbose=verbose)
     if sum((show_lineage, check_files, form is not None)) > 1:
         raise UsageError("--lineage, --check and --as exclude each other", hint="nascli inspect --check PATH")
     if form is not None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nascli.commands.options import Json, Verbose
 from nascli.commands.sources import Definition, definition
 from nascli.component import KINDS, installed, owner
 from nascli.config import closest
@@ -32,13 +33,14 @@ def list_components(
     costs: Annotated[
         bool, typer.Option("--costs", help="Build each search space: its size, parameters of its supernet, MACs.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """List the installed stages and components, and where each comes from, without importing them.
 
     With --costs, search spaces are built at their default options, which takes up to a minute.
     """
-    out.mode = "json" if json else "human"
+    out.speak(json, verbose=verbose)
     kinds = ("stages", *KINDS, "block")
     wanted = kind.replace("-", "_") if kind else None
     if wanted and wanted not in kinds:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nascli.artifacts.files import taken, write_bytes
+from nascli.commands.options import Json, Verbose
 from nascli.console import out
 from nascli.errors import UsageError
 from nascli.extras import need
@@ -24,9 +25,9 @@ def report(
     path: Annotated[Path, typer.Option("--out", "-o", metavar="PATH", help="Where the page goes: an .html file.")],
     title: Annotated[str, typer.Option("--title", metavar="TEXT", help="The heading of the page.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace the page if it exists.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the path of the page alone.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Show artifacts to people: one HTML file that needs no network.
 
@@ -37,7 +38,7 @@ def report(
     from nascli.commands.reporting.material import gather
     from nascli.commands.reporting.page import page
 
-    out.mode, out.verbose = ("json" if json else "quiet" if quiet else "human"), verbose
+    out.speak(json, quiet, verbose)
     if path.suffix not in SUFFIXES:
         raise UsageError(f"-o {path}: a report is an HTML file", hint=f"-o {path.with_suffix('.html')}")
     if path.exists() and (path.is_dir() or not force):

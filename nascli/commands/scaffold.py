@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from nascli.commands.options import Json, Verbose
 from nascli.console import out
 from nascli.scaffold import KINDS, Scaffolded, scaffold
 from nascli.scaffold.kinds import hyphened
@@ -37,13 +38,12 @@ def scaffold_component(
             "choices in it.",
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the paths alone.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Write a component of your own that works at once, and its test; print the lines of the YAML that use it."""
-    out.mode = "json" if json else "quiet" if quiet else "human"
-    out.verbose = verbose
+    out.speak(json, quiet, verbose)
     present(scaffold(kind, name, class_name, folder, style=style))
 
 

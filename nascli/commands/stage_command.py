@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
@@ -29,10 +29,10 @@ FLAGS: dict[str, tuple[Any, str]] = {
     ),
     "epochs": (int, "How many times the training images are seen."),
     "seed": (int, "Seed of all random streams."),
-    "accelerator": (Literal["auto", "cpu", "cuda", "mps"], "Where to compute."),
+    "accelerator": (str, "Where to compute."),
     "devices": (str, "Devices on each machine, a process for each; auto: all GPUs."),
     "num_nodes": (int, "How many machines run this command together."),
-    "precision": (Literal["32", "fp32", "bf16", "fp16"], "Precision of the forward; fp32 is 32."),
+    "precision": (str, "Precision of the forward; fp32 is 32."),
 }
 
 COMMON: dict[str, tuple[Any, tuple[str, ...], str]] = {
@@ -53,8 +53,7 @@ COMMON: dict[str, tuple[Any, tuple[str, ...], str]] = {
 }
 
 
-METAVARS = {"assign": "KEY=VALUE", "constraint": "BOUND", "margin": "SHARE"}
-METAVARS |= {"devices": "N|auto", "accelerator": "auto|cpu|cuda|mps", "precision": "32|bf16|fp16"}
+METAVARS = {"assign": "KEY=VALUE", "constraint": "BOUND", "margin": "SHARE", "devices": "N|auto"}
 METAVARS |= dict.fromkeys(("lut", "supernet", "generator", "init", "model", "teacher"), "PATH") | {"arch": "PATH|0,2,1"}
 
 
@@ -97,8 +96,7 @@ def command(stage: Stage) -> Callable[..., None]:
     flags = [name for name in (*stage.components, *FLAGS) if name in fields]
 
     def run_stage(**values: Any) -> None:
-        out.mode = "json" if values["as_json"] else "quiet" if values["quiet"] else "human"
-        out.verbose = values["verbose"]
+        out.speak(values["as_json"], values["quiet"], values["verbose"])
         given = {name: values[name] for name in flags if values[name] is not None}
         if "constraint" in given:
             given["constraint"] = tuple(given["constraint"])
@@ -134,6 +132,7 @@ def _parameters(stage: Stage, flags: list[str]) -> list[inspect.Parameter]:
 def _flag(config: type[Config], name: str, kind: str | None) -> tuple[Any, tuple[str, ...], str]:
     field = config.model_fields[name]
     annotation, text = FLAGS.get(name, (str, field.description or ""))
+    annotation = field.annotation if get_origin(field.annotation) is Literal else annotation
     default = field.get_default(call_default_factory=True)
     default = default["use"] if isinstance(default, Mapping) else default
     told = f" Default: {default}." if isinstance(default, str | int | float) else ""
@@ -144,7 +143,8 @@ def _parameter(name: str, annotation: Any, names: tuple[str, ...], text: str) ->
     required = name == "out"
     default = inspect.Parameter.empty if required else False if annotation is bool else None
     optional = annotation if required or annotation is bool else annotation | None
-    metavar = METAVARS.get(name) or {Path: "PATH", int: "N", str: "REF"}.get(annotation)
+    choices = "|".join(get_args(annotation)) if get_origin(annotation) is Literal else None
+    metavar = METAVARS.get(name) or choices or {Path: "PATH", int: "N", str: "REF"}.get(annotation)
     option = typer.Option(*names, help=text, metavar=metavar, show_default=False)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[optional, option]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from nascli.config import Precision, single
 from nascli.cost.rounds import Rounds, Sampler
 from nascli.cost.sampled_meter import Item, SampledMeter
 
@@ -40,7 +41,7 @@ class Latency(SampledMeter):
         accelerator: Literal["cpu", "cuda"] = Field("cpu", description="where; cuda with torch alone")
         threads: int = Field(1, ge=1, description="threads of the runtime")
         batch: int = Field(1, ge=1, description="images a forward")
-        precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of weights and images")
+        precision: Annotated[Precision, single("fp32")] = Field("fp32", description="of weights and images; 32 is fp32")
         layout: Literal["contiguous", "channels_last"] = Field("contiguous", description="of images in memory")
         fold_bn: bool = Field(True, description="whether BatchNorm becomes part of the convolution before it")
         compiled: bool = Field(False, description="whether torch compiles the blocks")

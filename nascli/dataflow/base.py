@@ -75,7 +75,7 @@ class Dataflow(Component, ABC):
         )
         workers: int = Field(0, ge=0, description="processes that decode images", json_schema_extra=RUN_OPTION)
         in_memory_mb: int = Field(
-            2048, ge=0, description="parts up to this size, decoded, stay on the device", json_schema_extra=RUN_OPTION
+            2048, ge=0, description="MiB up to which a part, decoded, stays on the device", json_schema_extra=RUN_OPTION
         )
         augment: Augment = Augment()
 

@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from nascli.component import Kind, Reference
-from nascli.config import Config, run_option, shared
+from nascli.config import Accelerator, Config, Precision, run_option, shared, single
 from nascli.run import Run
 
 if TYPE_CHECKING:
     from nascli.engine import Engine
     from nascli.training_agent.base import Setup
-
-
-def _precision(value: object) -> object:
-    """YAML reads `precision: 32` as a number; meters, as most of the field, say fp32."""
-    return "32" if value in (32, "fp32") else value
 
 
 def _count(value: object) -> object:
@@ -36,12 +31,12 @@ Constraints = Annotated[tuple[str, ...], BeforeValidator(_several)]
 class Engines(Config):
     """Where and how exactly to compute."""
 
-    accelerator: Literal["auto", "cpu", "cuda", "mps"] = run_option("auto", description="where to compute")
+    accelerator: Accelerator = run_option("auto", description="where to compute")
     devices: Annotated[Annotated[int, Field(ge=1)] | Literal["auto"], BeforeValidator(_count)] = run_option(
         1, description="processes on each node, a device each; auto: all GPUs, or one CPU"
     )
     num_nodes: int = run_option(1, ge=1, description="machines that run the same command together")
-    precision: Annotated[Literal["32", "bf16", "fp16"], BeforeValidator(_precision)] = Field(
+    precision: Annotated[Precision, single("32")] = Field(
         "32", description="precision of forwards and losses; fp32 is 32", json_schema_extra={"shared": True}
     )
 

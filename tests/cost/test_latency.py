@@ -210,3 +210,9 @@ def test_a_block_costs_the_statistic_of_its_samples(statistic: str, values: list
 
 def test_the_number_of_networks_is_no_condition_of_a_measurement() -> None:
     assert "networks" not in meter().notes()
+
+
+@pytest.mark.parametrize("name", [32, "32", "fp32"])
+def test_single_precision_is_kept_as_fp32_however_it_is_called(name: object) -> None:
+    assert meter(precision=name).config.precision == "fp32"
+    assert meter(precision=name, backend="onnxruntime").config.precision == "fp32"
