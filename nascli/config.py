@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from nascli.errors import ConfigError
 
 Keys = tuple[str, ...]
+PLAIN = {"an instance of Path": "a path", "a valid tuple": "a list", "a valid dictionary": "a mapping"}
 C = TypeVar("C", bound="Config")
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
@@ -144,7 +145,9 @@ def _explain(config: type[Config], problem: Mapping[str, Any], origin: Origin) -
     elif problem["input"] is None:
         text = f"'{name}' is null, and must have a value"
     else:
-        said = problem["msg"].removeprefix("Value error, ").replace("an instance of Path", "a path")
+        said = problem["msg"].removeprefix("Value error, ")
+        for python, yaml in PLAIN.items():
+            said = said.replace(python, yaml)
         text = f"'{name}': {said}, found {shortened(problem['input'])}"
     return f"{place}: {text}" if place else text
 

@@ -135,6 +135,7 @@ def read_document(path: Path) -> Document:
         raise ConfigError(f"{path} is not UTF-8 text") from None
     except OSError as error:
         hint = f"write one with every key: nascli init > {path}"
+        hint = f"name the YAML in it: {path}/NAME.yaml" if path.is_dir() else hint
         raise ConfigError(f"cannot read {path}", why=error.strerror or str(error), hint=hint) from None
     document = Document(base=path.parent)
     try:

@@ -140,6 +140,12 @@ def test_more_than_five_errors_are_counted() -> None:
         validate(Outer, {"epochs": 1, **{f"x{i}": 1 for i in range(8)}}, Origin())
 
 
+def test_a_value_of_the_wrong_type_is_told_in_words_of_the_yaml(tmp_path: Path) -> None:
+    assert "'shape': Input should be a list, found 3" in wrong(tmp_path, "epochs: 1\nshape: 3\n")
+    with pytest.raises(ConfigError, match="'path': Input should be a path, found 3"):
+        validate(Files, {"path": 3}, Origin())
+
+
 def test_null_where_a_value_must_be_says_so(tmp_path: Path) -> None:
     assert "run.yaml:1: 'epochs' is null, and must have a value" in wrong(tmp_path, "epochs: null\n")
 

@@ -104,7 +104,9 @@ class Architecture(Artifact[Choice]):
         try:
             return cls._external(np.array([int(part) for part in text.split(",")]), None)
         except (ValueError, OverflowError):
-            raise ArtifactError(f"'{text}' is no architecture: neither a file nor whole numbers with commas") from None
+            what = f"'{text}' is no architecture: neither a file nor whole numbers with commas"
+            hint = "one index a decision, such as 0,2,1; what they choose: nascli inspect SPACE"
+            raise ArtifactError(what, hint=hint) from None
 
     @classmethod
     def _external(cls, vector: npt.NDArray[Any], path: Path | None) -> Self:

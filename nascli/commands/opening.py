@@ -73,7 +73,7 @@ def open_subject(text: str) -> Subject:
         return resolve("search_space", text)
     if missing:
         what = f"{text}: no such file, and no search space is called that{closest(text, spaces)}"
-        raise ArtifactError(what, hint="nascli list search-space")
+        raise ArtifactError(what, hint=f"nascli list search-space; which files are there: nascli inspect {path.parent}")
     if not path.exists():
         raise ArtifactError(f"{text}: no such file", hint=f"what is there: nascli inspect {path.parent}")
     return open_any(path)

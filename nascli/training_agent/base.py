@@ -166,5 +166,5 @@ def check_images(space: SearchSpace, dataflow: Dataflow, *, outputs_are_classes:
         also = f" and classes: {len(data.classes)}" if outputs_are_classes else ""
         raise UsageError(
             f"the search space expects images {list(shape)} and {classes} classes, '{data.name}' has {found}",
-            hint=f"set search_space.input_shape: {list(data.image_shape)}{also}",
+            hint=f"set search_space.input_shape: {list(data.image_shape)}{also}; or name other data: --dataflow or -c",
         )

@@ -19,4 +19,6 @@ def test_images_that_fit_the_space_are_taken() -> None:
 def test_images_of_another_shape_or_other_classes_are_refused(space: Tiny) -> None:
     with pytest.raises(UsageError, match="the search space expects images") as caught:
         check_images(space, flow())
-    assert caught.value.hint == "set search_space.input_shape: [3, 8, 8] and classes: 4"
+    assert caught.value.hint == (
+        "set search_space.input_shape: [3, 8, 8] and classes: 4; or name other data: --dataflow or -c"
+    )

@@ -86,7 +86,7 @@ def test_the_outputs_may_have_any_size_and_the_images_may_not() -> None:
     AGENT.check(Tiny(Tiny.Config(input_shape=(3, 8, 8), classes=17)), flow)
     with pytest.raises(UsageError, match="expects images") as caught:
         AGENT.check(Tiny(Tiny.Config(input_shape=(1, 8, 8), classes=17)), flow)
-    assert caught.value.hint == "set search_space.input_shape: [3, 8, 8]"
+    assert caught.value.hint == "set search_space.input_shape: [3, 8, 8]; or name other data: --dataflow or -c"
 
 
 def test_the_report_verifies_the_test_identities(tmp_path: Path) -> None:
