@@ -178,8 +178,7 @@ class Run:
         return artifact
 
     def _provenance(self) -> dict[str, Any]:
-        found = {"command": shlex.join(sys.argv), "options": self.options, "threads": _threads()}
-        found |= {"files": self.files} if self.files else {}
+        found = {"options": self.options, "threads": _threads(), **({"files": self.files} if self.files else {})}
         return provenance({**found, "processes": self.ranks.world_size})
 
     def save(self, name: str, artifact: Artifact[Any]) -> Path:
