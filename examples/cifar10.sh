@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # CIFAR-10 from two zips of images, about half an hour on two cores.
-#   bash examples/cifar10.sh DATA [FOLDER]
+#   bash examples/cifar10.sh DATA [FOLDER]      (default: out/cifar10)
 # DATA holds cifar10-jpeg-train.zip (train/<class>/*.jpg) and cifar10-jpeg-test.zip (test/<class>/*.jpg); with
 # nas-bench-macro_cifar10.json beside them, two search strategies are compared by the accuracies of that benchmark.
 set -euo pipefail
-data=$(realpath "$1")
-out=$(realpath -m "${2:-out/cifar10}")
+data=$(realpath "${1:?the folder with the two zips}")
+out=$(realpath -m "${2:-$(dirname "$0")/../out/cifar10}")
 cd "$(dirname "$0")/.."
 mkdir -p "$out"
 export TIMEFORMAT='%lR'

@@ -47,10 +47,12 @@ def main(folder: Path, rounds: int) -> None:
         name = entry.get("id") or ",".join(map(str, entry["architecture"]))
         shape = [manifest["batch"], *entry.get("input_shape", whole)]
         timers[name] = timer(folder / entry["model"]["file"], shape)
-    samples: dict[str, list[float]] = {name: [measure()][:0] for name, measure in timers.items()}  # the first is cold
-    for _ in range(rounds):
+    samples: dict[str, list[float]] = {name: [] for name in timers}
+    for number in range(1 + rounds):
         for name in random.sample(sorted(timers), len(timers)):
-            samples[name].append(timers[name]())
+            took = timers[name]()
+            if number:  # the first round is cold
+                samples[name].append(took)
     nothing = median(samples["empty"])
     file = folder / "measurements.csv"
     with file.open(newline="") as stream:

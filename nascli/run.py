@@ -179,7 +179,7 @@ class Run:
         return artifact
 
     def _provenance(self) -> dict[str, Any]:
-        found = {"command": shlex.join(sys.argv), "options": self.options, "threads": _threads()}
+        found = {"options": self.options, "threads": _threads()}
         found |= {"files": self.files} if self.files else {}
         found |= {"sides": self._sides} if self._sides else {}
         return provenance({**found, "processes": self.ranks.world_size})

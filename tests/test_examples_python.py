@@ -70,3 +70,9 @@ def test_the_device_example_measures_what_was_exported(tmp_path: Path) -> None:
     assert column.evidence.samples.any()
     assert column.evidence.networks.shape == (1, 12)
     assert column.error is not None
+
+
+def test_the_script_for_cifar10_asks_for_its_data() -> None:
+    done = subprocess.run(["bash", str(ROOT / "examples/cifar10.sh")], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "the folder with the two zips" in done.stderr

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import shlex
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -165,10 +167,11 @@ def parse_header(raw: bytes, where: str) -> Header:
 
 
 def provenance(extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Where and when: what may differ between two runs that give the same artifact."""
+    """Where, when and by which command: what may differ between two runs that give the same artifact."""
     packages = ("torch", "torchvision", "numpy", "h5py", "onnxruntime", "pydantic")
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(sys.argv),
         "host": platform.node(),
         "machine": platform.machine(),
         "python": platform.python_version(),

@@ -117,5 +117,5 @@ def _written(path: Path, runs: list[dict[str, Any]], seconds: dict[str, float]) 
     first = headers[names[0]]
     made = Comparison(Runs(runs, standings(runs), measured), space=first.space, data=first.data)
     inputs = {name: header.as_input() for name, header in headers.items()}
-    made.header = made.header.model_copy(update={"inputs": inputs, "provenance": provenance({})})
+    made.header = made.header.model_copy(update={"inputs": inputs, "provenance": provenance()})
     return made.write(path)

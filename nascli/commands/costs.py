@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from nascli.commands.views.common import View, one_line
+from nascli.commands.views.common import MILLION, View, one_line, rounded
 from nascli.component import resolve
 from nascli.errors import NascliError
 
@@ -21,10 +20,9 @@ if TYPE_CHECKING:
     from nascli.space import Space
 
 SAMPLE, SEED = 1000, 0
-MILLION = 10**6
-COLUMNS = ["name", "images", "layers × candidates", "architectures", "supernet [1e6 parameters]"]
 STATISTICS = ("min", "median", "max")
-COLUMNS += [f"MACs {name} [1e6]" for name in STATISTICS]
+SIZES = ["name", "images", "layers × candidates", "architectures"]
+COSTS = ["name", "supernet parameters", *(f"MACs {name}" for name in STATISTICS)]
 
 Measured = dict[str, Any]
 
@@ -66,21 +64,19 @@ def layers_of(space: Space) -> list[dict[str, Any]]:
 
 def _parameters(found: SearchSpace) -> int:
     """Those of the supernet, a shared one counted once; the weights are not kept, nor is the random state changed."""
-    import torch
+    from nascli.search_space.randomness import own_randomness
 
-    with torch.random.fork_rng(devices=[]):
+    with own_randomness():
         return sum(parameter.numel() for parameter in found.supernet().parameters())
 
 
 def _macs(found: SearchSpace) -> dict[str, Any]:
     import numpy as np
-    import torch
 
     from nascli.cost.feasible import FeasibleSet
     from nascli.cost.macs import Macs
 
-    with torch.random.fork_rng(devices=[]):
-        model = found.lookup_table([Macs()])
+    model = found.lookup_table([Macs()])
     archs = FeasibleSet(model).sample(SAMPLE, np.random.default_rng(SEED))
     totals = model.total("macs", archs)
     low, high = int(totals.min()), int(totals.max())
@@ -89,18 +85,22 @@ def _macs(found: SearchSpace) -> dict[str, Any]:
 
 def tables(rows: Sequence[Mapping[str, Any]]) -> Iterator[View]:
     """The spaces that were measured, and why others were not; each row has "name", "costs" and "error"."""
-    title = f"search spaces at default options; MACs of {SAMPLE:,} uniform architectures"
-    yield title, COLUMNS, [_row(row["name"], row["costs"]) for row in rows if row["costs"]]
+    known = [(row["name"], row["costs"]) for row in rows if row["costs"]]
+    yield "search spaces at default options", SIZES, [_size(*space) for space in known]
+    yield f"in millions; MACs of {SAMPLE:,} uniform architectures", COSTS, [_cost(*space) for space in known]
     failed: list[list[object]] = [[row["name"], one_line(row["error"])] for row in rows if row["error"]]
     if failed:
         yield "not measured", ["name", "why"], failed
 
 
-def _row(name: str, costs: Mapping[str, Any]) -> list[object]:
+def _size(name: str, costs: Mapping[str, Any]) -> list[object]:
     images = "×".join(map(str, costs["input_shape"]))
-    layers = ", ".join(map(_layer, costs["layers"]))
-    millions = [number / MILLION for number in (costs["supernet_params"], *(costs["macs"][k] for k in STATISTICS))]
-    return [name, images, layers, rounded(costs["architectures"]), *millions]
+    return [name, images, ", ".join(map(_layer, costs["layers"])), rounded(costs["architectures"])]
+
+
+def _cost(name: str, costs: Mapping[str, Any]) -> list[object]:
+    numbers = (costs["supernet_params"], *(costs["macs"][name] for name in STATISTICS))
+    return [name, *(number / MILLION for number in numbers)]
 
 
 def _layer(kind: Mapping[str, Any]) -> str:
@@ -109,8 +109,3 @@ def _layer(kind: Mapping[str, Any]) -> str:
     chosen = "some" if kind["n_chosen"] is None else kind["n_chosen"]
     candidates = str(kind["candidates"]) if chosen == 1 else f"({chosen} of {kind['candidates']})"
     return " × ".join([*parts, candidates])
-
-
-def rounded(number: int) -> str:
-    """A count for people: "15,625", "4.0e18"."""
-    return f"{number:,}" if number < MILLION else f"{Decimal(number):.1e}".replace("+", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,41 @@ def test_a_model_that_knows_its_architecture_shows_it(capsys: Captured, tmp_path
     model.header = model.header.model_copy(update={"summary": {"architecture": [0, 2, 1]}})
     model.write(tmp_path / "model.pt")
     assert "skip -> wide -> conv" in shown(capsys, tmp_path / "model.pt")
+
+
+def test_a_panel_fits_a_terminal_of_80_columns(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    supernet = SAMPLES["supernet.pt"]()
+    rounds = [{"step": 123456, "mean": 0.987654, "spread": 0.0123456, "tau": -0.928571}]
+    told = {"panel": {"0,2,1": 0.5}, "panel_rounds": rounds}
+    supernet.header = supernet.header.model_copy(update={"summary": told})
+    supernet.write(tmp_path / "supernet.pt")
+    assert f" {'#' * 20} " in shown(capsys, tmp_path / "supernet.pt")
+
+
+@pytest.mark.parametrize(
+    ("feasible", "words"),
+    [(537.0, "537 of 15,625 architectures"), ([1e18, 2e18], "1.0e18 to 2.0e18 of 4.0e18 architectures")],
+)
+def test_feasible_architectures_are_told_beside_all(
+    capsys: Captured, tmp_path: Path, feasible: object, words: str
+) -> None:
+    arch = SAMPLES["arch.npy"]()
+    whole = 15625.0 if isinstance(feasible, float) else 4e18
+    arch.header = arch.header.model_copy(update={"summary": {"feasible": feasible, "of": whole}})
+    arch.write(tmp_path / "arch.npy")
+    assert words in shown(capsys, tmp_path / "arch.npy")
+
+
+def test_counts_have_no_unit(capsys: Captured, tmp_path: Path) -> None:
+    table = SAMPLES["lut.h5"]()
+    (column, *_) = table.payload.columns.values()
+    LookupTable(Table({"params": replace(column, unit="1")}), space=table.space).write(tmp_path / "lut.h5")
+    text = shown(capsys, tmp_path / "lut.h5")
+    assert "params [1]" not in text
+    assert "params" in text
 
 
 def test_what_a_generator_learned_shows_requested_and_generated_costs(capsys: Captured) -> None:

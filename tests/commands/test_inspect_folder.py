@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from nascli.artifacts.base import Artifact
+from nascli.artifacts.comparison import Comparison, Runs
+from nascli.artifacts.lookup_table import LookupTable
 from nascli.cli import run
-from tests.artifacts.helpers import SAMPLES, architecture, lookup_table, model, report
+from tests.artifacts.helpers import SAMPLES, architecture, lookup_table, model, record, report
 from tests.commands.test_inspect import GOLDEN, Captured, facts, shown
 from tests.conftest import Lock
 
@@ -67,6 +69,13 @@ def test_stale_files_say_why_and_what_renews_them(
     assert "made from another --lut" in text
     assert "its --arch arch.npy is stale" in text
     assert "nascli make --seed 1 -o arch.npy --force" in text
+
+
+def test_a_comparison_is_renewed_by_its_own_command_which_knows_no_force(capsys: Captured, folder: Path) -> None:
+    put(folder, "compare.json", Comparison(Runs([], [], {}), space=record()), lut=LookupTable.open(folder / "lut.h5"))
+    renew(folder)
+    found = {Path(file["path"]).name: file for file in facts(capsys, folder)["files"]}["compare.json"]
+    assert (found["state"], found["renew"]) == ("stale", "nascli make --seed 1 -o compare.json")
 
 
 def test_an_input_that_is_not_there_says_nothing(capsys: Captured, folder: Path) -> None:

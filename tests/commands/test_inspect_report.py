@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nascli.artifacts.report import Evaluation, Report
-from nascli.commands.views import report
+from nascli.commands.views import report, warnings_of
 
 
 def views(**values: Any) -> list[Any]:
@@ -22,7 +22,18 @@ def test_a_list_of_mappings_is_a_table_of_its_own() -> None:
     per_class = [{"class": "a", "iou": 0.25}, {"class": "b", "iou": None}]
     _, (title, columns, rows) = views(images=3, per_class=per_class)
     assert (title, columns) == ("per class", ["class", "iou"])
-    assert [row[:2] for row in rows] == [["a", "0.25"], ["b", rows[1][1]]]
+    assert [row[:2] for row in rows] == [["a", 0.25], ["b", None]]  # numbers, which a terminal aligns
+
+
+def test_what_is_not_known_is_no_row() -> None:
+    ((_, _, rows),) = views(images=3, top5=None)
+    assert [row[0] for row in rows] == ["images", "measured.latency_ms"]
+
+
+def test_a_latency_beside_other_work_is_doubted() -> None:
+    facts = report.facts(Report(Evaluation({}, {"latency_ms": 1.5, "load": {"others": 1.5, "waiting": 0.5}})))
+    (doubt,) = warnings_of({"kind": "report", "path": "report.json", **facts})
+    assert doubt.startswith("latency_ms: other processes took 1.5 cores")
 
 
 def test_mappings_with_other_keys_stay_rows() -> None:

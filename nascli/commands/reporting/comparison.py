@@ -67,15 +67,16 @@ def _figure(curves: Curves, name: str) -> Figure:
         for i, (strategy, values) in enumerate(curves.items()):
             x, colour = range(1, values.shape[1] + 1), COLOURS[i % len(COLOURS)]
             style = ("-", "--", ":", "-.")[i % 4]
-            axes[0].plot(x, values.mean(axis=0), color=colour, linestyle=style, label=label(strategy))
-            axes[0].fill_between(x, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.12, linewidth=0)
+            ends = values.min(axis=0), values.max(axis=0)
+            axes[0].step(x, values.mean(axis=0), where="post", color=colour, linestyle=style, label=label(strategy))
+            axes[0].fill_between(x, *ends, step="post", color=colour, alpha=0.12, linewidth=0)
         axes[0].set_ylim(*_range(curves))
         axes[0].set_xlabel("architectures scored")
         axes[0].set_ylabel("best accuracy so far")
         legend(axes[0], loc="lower right")
 
     return Figure(
-        "best so far: mean over seeds, from the worst to the best, without the first steps",
+        "best so far: mean over seeds, the band from the worst seed to the best",
         plotted(name, words, draw, height=4),
         words,
     )

@@ -35,7 +35,8 @@ def sections(material: Material) -> Iterator[Section]:
         mistakes = material.sibling(report, Mistakes)
         (_, columns, rows), *lists = view.tables(facts)
         told = [row for row in rows if not str(row[0]).startswith(MEASURED)]
-        parts: list[Part] = [Table.of(("figures", columns, told))]
+        parts: list[Part] = [Note(text, warns=True) for text in view.warnings(facts)]
+        parts.append(Table.of(("figures", columns, told)))
         parts += [*_matrix(facts["report"].get("confusion_matrix"), classes, f"confusion{number}")]
         parts += [Table.of(t, folded=len(t[2]) > CLASSES) for t in lists if t[0] != view.TITLES["mistakes"]]
         wrong = next((t for t in lists if t[0] == view.TITLES["mistakes"]), None)

@@ -11,6 +11,7 @@ from nascli.commands.reporting.parts import Cell, Figure, Note, Part, Section, T
 from nascli.commands.reporting.plots import COLOURS, DARK, GREY, legend, plotted
 from nascli.commands.views import as_json
 from nascli.commands.views import lookup_table as view
+from nascli.commands.views.common import named
 from nascli.console import show
 
 if TYPE_CHECKING:
@@ -33,11 +34,6 @@ def sections(material: Material) -> Iterator[Section]:
         yield Section(f"lookup-table-{number}", "Costs of the candidates", name_of(lut), parts)
 
 
-def named(metric: str, unit: str) -> str:
-    """A metric with its unit: "latency_ms [ms]"; counts have none."""
-    return metric if unit in ("1", "") else f"{metric} [{unit}]"
-
-
 def _heat(metric: str, found: Mapping[str, Any]) -> Iterator[Part]:
     """Decisions × candidates; costs that several decisions have together are listed."""
     single = [cell for cell in found["cells"] if len(cell["decisions"]) == 1]
@@ -50,8 +46,9 @@ def _heat(metric: str, found: Mapping[str, Any]) -> Iterator[Part]:
         title = f"{name} of candidates of several decisions together"
         more = f" (the first {CELLS} of {len(joint):,})" if len(joint) > CELLS else ""
         yield Table.of((title + more, ["decisions", "candidates", "cost"], rows), folded=len(joint) > 40)
-    span = f"; whole networks cost from {show(found['smallest'])} to {show(found['largest'])}"
-    yield Note(f"The fixed part costs {show(found['base'])}{span if found['smallest'] is not None else ''}.")
+    unit = "" if found["unit"] in ("1", "") else f" {found['unit']}"
+    span = f"; whole networks cost from {show(found['smallest'])} to {show(found['largest'])}{unit}"
+    yield Note(f"The fixed part costs {show(found['base'])}{unit}{span if found['smallest'] is not None else ''}.")
 
 
 def _map(title: str, cells: Sequence[Mapping[str, Any]]) -> Table:

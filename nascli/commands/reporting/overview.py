@@ -9,10 +9,10 @@ from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.header import Header
 from nascli.artifacts.history import History
 from nascli.artifacts.report import Report
-from nascli.commands.costs import rounded
 from nascli.commands.reporting.material import Material
 from nascli.commands.reporting.parts import Diagram, Section, short
 from nascli.commands.reporting.search import bounds_of
+from nascli.commands.views.common import rounded
 from nascli.console import show
 
 Card = dict[str, str]
@@ -52,7 +52,10 @@ def _tested(report: Any) -> Iterator[Card]:
 
 def _measured(measured: Any) -> Iterator[Card]:
     if isinstance(measured.get("latency_ms"), float):
-        yield _card(f"{measured['latency_ms']:.3g} ms", "measured latency", str(measured.get("runtime", "")))
+        conditions = [str(measured[key]) for key in ("backend", "device", "accelerator") if measured.get(key)]
+        if threads := measured.get("threads"):
+            conditions.append(f"{threads} thread{'s' if threads != 1 else ''}")
+        yield _card(f"{measured['latency_ms']:.3g} ms", "measured latency", ", ".join(conditions))
 
 
 def _found(header: Header, tested: bool) -> Iterator[Card]:

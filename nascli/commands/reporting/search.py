@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.history import History
 from nascli.artifacts.lookup_table import LookupTable
-from nascli.commands.reporting.lookup_table import named
 from nascli.commands.reporting.material import Material, name_of
 from nascli.commands.reporting.parts import Figure, Note, Part, Section, Table
 from nascli.commands.reporting.plots import COLOURS, DARK, MANY, legend, plotted
 from nascli.commands.views import as_json
 from nascli.commands.views import history as view
+from nascli.commands.views.common import named
 from nascli.console import show
 from nascli.cost.constraint import Constraint
 from nascli.errors import NascliError

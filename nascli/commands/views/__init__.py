@@ -72,7 +72,7 @@ def warnings_of(facts: dict[str, Any]) -> Iterator[str]:
     """What a person should know before using an artifact, from its facts."""
     if facts.get("kind") == "lookup-table" and "metrics" in facts:
         yield from lookup_table.warnings(facts)
-    elif facts.get("kind") == "export" and "measured" in facts:
+    elif facts.get("kind") in ("export", "report") and "measured" in facts:
         with using(facts["path"]):
-            found = list(export.warnings(facts))
+            found = list(_KINDS[facts["kind"]].warnings(facts))
         yield from found

@@ -8,7 +8,7 @@ from typing import Any
 from nascli.artifacts.architecture import Architecture
 from nascli.artifacts.header import Header
 from nascli.artifacts.lookup_table import LookupTable
-from nascli.commands.views.common import View, clean, percent
+from nascli.commands.views.common import View, clean, named, percent
 from nascli.space import compact
 from nascli.space.exchange import INDICES, VALUE
 
@@ -119,16 +119,13 @@ def share_tables(facts: Mapping[str, Any]) -> Iterator[View]:
             rows.append([entry["decision"], entry["candidate"], entry["cost"], *shares])
         if rows:
             title = f"where {name} goes: the {len(rows)} largest of {len(metric['largest'])}"
-            yield (
-                title,
-                ["decision", "candidate", metric["unit"], "share [%]", *(["so far [%]"] if adds_up else [])],
-                rows,
-            )
+            shared = ["share [%]", *(["so far [%]"] if adds_up else [])]
+            yield title, ["decision", "candidate", named(name, metric["unit"]), *shared], rows
 
 
 def _in_order(facts: Mapping[str, Any]) -> View:
     metrics = facts["metrics"]
-    pairs = ((f"{name} [{metric['unit']}]", f"{name} [%]") for name, metric in metrics.items())
+    pairs = ((named(name, metric["unit"]), f"{name} [%]") for name, metric in metrics.items())
     columns = ["decision", "candidate", *(column for pair in pairs for column in pair)]
     rows: list[list[object]] = []
     for layer in facts["layers"]:

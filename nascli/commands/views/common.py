@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from nascli.artifacts.base import Artifact
 from nascli.console import show
 
+MILLION = 10**6
 LONG = 40  # values of a list beyond which only their number is shown
 
 View = tuple[str, list[str], list[list[object]]]
@@ -43,6 +45,16 @@ def percent(part: float | None, whole: float | None) -> float | None:
     return round(100 * part / whole, 1) if whole and part is not None else None
 
 
+def named(metric: str, unit: str) -> str:
+    """A metric with its unit: "latency_ms [ms]"; counts have none."""
+    return metric if unit in ("1", "") else f"{metric} [{unit}]"
+
+
+def rounded(number: int) -> str:
+    """A count for people: "15,625", "4.0e18"."""
+    return f"{number:,}" if number < MILLION else f"{Decimal(number):.1e}".replace("+", "")
+
+
 def one_line(text: object) -> str:
     """Text without line breaks and control characters, which paths may hold."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in str(text))
@@ -68,8 +80,19 @@ def header_table(facts: Mapping[str, Any]) -> View:
             rows.append([name, f"{record['name']} ({record['fingerprint'][:12]})"])
     rows += [[f"from --{role}", digest[:12]] for role, digest in facts["inputs"].items()]
     rows += [
-        [key, value] for key, value in flat(facts["summary"]) if not key.startswith(("metrics.", "panel", "curve."))
+        [key, value]
+        for key, value in flat({**facts["summary"], **_counted(facts["summary"])})
+        if not key.startswith(("metrics.", "panel", "curve."))
     ]
     rows.append(["made", facts["provenance"].get("created")])
     shown: list[list[object]] = [[key, show(value)] for key, value in rows if value is not None]
     return f"{facts['kind']} of nascli {facts['nascli_version']}", ["", "value"], shown
+
+
+def _counted(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """How many architectures of a space are feasible, in one line; where the number is not known, its bounds."""
+    whole, found = summary.get("of"), summary.get("feasible")
+    if whole is None or found is None:
+        return {}
+    bounds = " to ".join(rounded(int(number)) for number in (found if isinstance(found, list) else [found]))
+    return {"feasible": f"{bounds} of {rounded(int(whole))} architectures", "of": None}

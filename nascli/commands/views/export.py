@@ -18,18 +18,26 @@ def facts(artifact: Export) -> dict[str, Any]:
 
 
 def tables(facts: Mapping[str, Any]) -> Iterator[View]:
-    """The formats with the largest difference and the latency, then what goes in and comes out."""
+    """The formats with the largest difference, the latency, then what goes in and comes out."""
     report, measured = facts["report"], facts["measured"]
     rows: list[list[object]] = []
     for name in FORMATS:
         if name in report:
             told, found = report[name], measured[name]
             difference = f"{found['max_abs_difference']:.2g} of {found['largest_output']:.2g}"
-            batch = told["batch"] or "any"
-            rows.append([name, ", ".join(told["files"]), batch, difference, _latency(found)])
-    yield "exported", ["format", "files", "images", "largest difference", "latency_ms (95 %), threads"], rows
+            rows.append([name, ", ".join(told["files"]), told["batch"] or "any", difference])
+    yield "exported", ["format", "files", "images", "largest difference"], rows
+    timed = [_latency(name, measured[name]) for name in FORMATS if "latency_ms" in measured.get(name, {})]
+    if timed:
+        yield "latency of one image", ["format", "latency_ms", "95 % interval [ms]", "threads"], timed
     sides = {key: report[key] for key in ("input", "output", "classes")}
     yield "for use", ["", "value"], [[key, show(value)] for key, value in flat(sides) if value is not None]
+
+
+def _latency(name: str, found: Mapping[str, Any]) -> list[object]:
+    """Median, interval and threads of a format."""
+    low, high = found["latency_interval_ms"]
+    return [name, f"{found['latency_ms']:.3g}", f"{low:.3g} to {high:.3g}", found["threads"]]
 
 
 def warnings(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -37,10 +45,3 @@ def warnings(facts: Mapping[str, Any]) -> Iterator[str]:
     from nascli.cost.building import doubts
 
     yield from doubts("latency_ms", facts["measured"].get("onnx", {}))
-
-
-def _latency(found: Mapping[str, Any]) -> str:
-    if "latency_ms" not in found:
-        return ""
-    low, high = found["latency_interval_ms"]
-    return f"{show(found['latency_ms'])} ({show(low)} – {show(high)}), {found['threads']}"

@@ -13,6 +13,7 @@ from typing import Any
 
 from nascli.artifacts.base import Artifact
 from nascli.artifacts.checkpoint import Checkpoint
+from nascli.artifacts.comparison import Comparison
 from nascli.artifacts.header import Header
 from nascli.commands.opening import artifact_files, open_any
 from nascli.commands.views.common import View
@@ -45,7 +46,8 @@ def _judged(artifacts: Sequence[Artifact[Any]]) -> Iterator[dict[str, Any]]:
         yield _row(artifact.path, artifact.header, "unfinished", renew=_command(artifact, "--resume"))
     for artifact in there:
         why = _stale(artifact.header, there)
-        renew = _command(artifact, "--force") if why else ""
+        flags = () if isinstance(artifact, Comparison) else ("--force",)
+        renew = _command(artifact, *flags) if why else ""
         yield _row(artifact.path, artifact.header, "stale" if why else "current", why, renew)
 
 
@@ -66,17 +68,17 @@ def _stale(header: Header, there: Sequence[Artifact[Any]]) -> str:
     return ""
 
 
-def _command(artifact: Artifact[Any], flag: str) -> str:
-    """The command that made an artifact, with `flag`; where it is not recorded, the usual one."""
+def _command(artifact: Artifact[Any], *flags: str) -> str:
+    """The command that made an artifact, with `flags`; where it is not recorded, the usual one."""
     recorded = str(artifact.header.provenance.get("command", ""))
     try:
         words = shlex.split(recorded)[1:]
     except ValueError:
         words = []
     if not words:
-        return f"{artifact.made_by} {flag}"
+        return " ".join((artifact.made_by, *flags))
     kept = [word for word in words if word not in ("--force", "--resume", "--skip-if-current")]
-    return shlex.join(["nascli", *kept, flag])
+    return shlex.join(["nascli", *kept, *flags])
 
 
 def tables(facts: Mapping[str, Any]) -> Iterator[View]:

@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from nascli.artifacts.lookup_table import LookupTable
-from nascli.commands.views.common import View, flat, percent
+from nascli.commands.views.common import View, flat, named, percent
 from nascli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _cell_table(metrics: Mapping[str, Any]) -> View:
             found.setdefault(cell_name(cell), {})[name] = cell["cost"]
     rows: list[list[object]] = [["(fixed part)", "", *(metric["base"] for metric in metrics.values())]]
     rows += [[*names, *(costs.get(name) for name in metrics)] for names, costs in found.items()]
-    columns = ["decision", "candidate", *(f"{name} [{metric['unit']}]" for name, metric in metrics.items())]
+    columns = ["decision", "candidate", *(named(name, metric["unit"]) for name, metric in metrics.items())]
     return "cost of each candidate", columns, rows
 
 

@@ -24,13 +24,21 @@ def tables(facts: Mapping[str, Any]) -> Iterator[View]:
     lists = {name: value for name, value in report.items() if _is_table(value)}
     square = {name for name, value in report.items() if _is_matrix(value)}  # `nascli report` draws it
     plain = {name: value for name, value in report.items() if name not in {*lists, *square} and value != []}
-    rows: list[list[object]] = [[key, show(value)] for key, value in (*flat(plain), *flat(measured, "measured."))]
+    values = (*flat(plain), *flat(measured, "measured."))
+    rows: list[list[object]] = [[key, show(value)] for key, value in values if value is not None]
     yield "evaluation on the test set", ["metric", "value"], rows
     for name, items in lists.items():
         title = TITLES.get(name, name.replace("_", " "))
         shown = f" (the first {MOST_ROWS} of {len(items):,})" if len(items) > MOST_ROWS else ""
-        cells: list[list[object]] = [[show(value) for value in item.values()] for item in items[:MOST_ROWS]]
+        cells: list[list[object]] = [list(item.values()) for item in items[:MOST_ROWS]]
         yield title + shown, list(items[0]), cells
+
+
+def warnings(facts: Mapping[str, Any]) -> Iterator[str]:
+    """What speaks against trusting the latency."""
+    from nascli.cost.building import doubts
+
+    yield from doubts("latency_ms", facts["measured"])
 
 
 def _is_table(value: Any) -> bool:

@@ -31,4 +31,4 @@ def tables(facts: Mapping[str, Any]) -> Iterator[View]:
     if facts["curve"]:
         rows: list[list[object]] = [[row["requested"], row["generated"], row["off"]] for row in facts["curve"]]
         metric = facts["summary"].get("metric", "cost")
-        yield f"{metric}, before any repair", ["requested", "generated", "off, %"], rows
+        yield f"{metric}, before any repair", ["requested", "generated", "off [%]"], rows

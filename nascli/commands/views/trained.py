@@ -15,7 +15,7 @@ from nascli.artifacts.header import Entry
 from nascli.commands.views import architecture
 from nascli.commands.views.common import View
 
-BAR = 40
+BAR = 20  # characters: the table fits into 80 columns
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 SIZES = {"float64": 8, "int64": 8, "complex64": 8, "float32": 4, "int32": 4, "float16": 2, "bfloat16": 2, "int16": 2}
 
@@ -46,12 +46,12 @@ def _part(entry: Entry) -> str:
 
 
 def _panel(rounds: Sequence[Mapping[str, Any]], size: int) -> View:
-    """How the panel's accuracies grew and its ranking settled; bars show the mean, from 0 to 1."""
+    """How the panel's accuracies grew and its ranking settled; bars show the mean, 0 to 1."""
     rows: list[list[object]] = [
         [this["step"], this["mean"], this["spread"], this["tau"], "#" * round(BAR * this["mean"])] for this in rounds
     ]
-    columns = ["step", "mean accuracy", "spread", "tau to the round before", ""]
-    return f"panel of {size} architectures", columns, rows
+    title = f"panel of {size} architectures; tau: how alike a round ranks them to the one before"
+    return title, ["step", "mean accuracy", "spread", "tau", ""], rows
 
 
 def tables(facts: Mapping[str, Any]) -> Iterator[View]:

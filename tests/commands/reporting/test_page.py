@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nascli.commands.reporting.material import gather
+from nascli.commands.reporting.material import Material, gather
 from nascli.commands.reporting.page import page
-from nascli.commands.reporting.parts import cell, shaded
+from nascli.commands.reporting.parts import Part, Section, Table, cell, shaded
 from nascli.commands.reporting.plots import COLOURS, DARK, GREY
 
 from .helpers import HOSTILE, Seen, comparison, complete, data, pipeline, shown, space
@@ -107,6 +107,25 @@ def test_text_can_be_read_on_the_darkest_shade() -> None:
 @pytest.mark.parametrize("colour", [*COLOURS, DARK, GREY])
 def test_lines_can_be_seen_on_white_and_their_labels_be_read(colour: str) -> None:
     assert contrast(rgb(colour), (255, 255, 255)) >= 4.5
+
+
+def page_of(monkeypatch: pytest.MonkeyPatch, part: Part) -> str:
+    """The page of one part alone."""
+    section = Section("one", "One", "", [part])
+    monkeypatch.setattr("nascli.commands.reporting.page.SECTIONS", [lambda material: [section]])
+    return page(Material(), "one").html
+
+
+def test_a_column_of_numbers_and_words_is_aligned_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table.of(("settings", ["setting", "value", "n"], [["epochs", 3, 1], ["use", "tiny", 2]]))
+    assert table.aligned == [False, False, True]
+    html = page_of(monkeypatch, table)
+    assert html.count('<td class="n">') == 2
+    assert "<td>3</td>" in html
+
+
+def test_names_may_break_at_their_underscores(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "train_<wbr>supernet" in page_of(monkeypatch, Table.of(("t", ["setting"], [["train_supernet"]])))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from nascli.artifacts.history import History, Trials
 from nascli.artifacts.lookup_table import Column, LookupTable, Table
 from nascli.artifacts.report import Evaluation, Report
 from nascli.artifacts.strategy_state import LearnedState, StrategyState
+from nascli.commands.reporting import comparison as reporting_comparison
+from nascli.commands.reporting.material import Material
 from nascli.space import Decision, Space
 from tests.artifacts.helpers import record
 
@@ -45,6 +48,31 @@ def test_the_heat_map_holds_the_cost_of_every_candidate(whole: Seen) -> None:
     rows = whole.table("macs [MAC] of each candidate")
     assert rows == [[f"layer_{i}", "0", "1k", f"{20 * (i + 1)}k"] for i in range(3)]
     assert "60,000" in next(cells for title, cells in whole.exact.items() if title.startswith("macs"))
+
+
+def test_the_fixed_part_has_a_unit(whole: Seen) -> None:
+    assert re.search(r"The fixed part costs [\d,]+ MAC; whole networks cost from [\d,]+ to [\d,]+ MAC\.", whole.text)
+
+
+def test_the_card_of_the_latency_says_how_it_was_measured() -> None:
+    measured = {"latency_ms": 1.5, "backend": "torch", "device": None, "accelerator": "cpu", "threads": 2}
+    assert "torch, cpu, 2 threads" in of(Report(Evaluation({"top1": 0.5}, measured))).text
+
+
+def test_a_latency_beside_other_work_is_doubted() -> None:
+    measured = {"latency_ms": 1.5, "load": {"others": 1.5, "waiting": 0.5}}
+    assert "other processes took 1.5 cores" in of(Report(Evaluation({"top1": 0.5}, measured))).text
+
+
+def test_the_best_so_far_of_a_comparison_grows_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure
+
+    draws: list[Any] = []
+    monkeypatch.setattr(reporting_comparison, "plotted", lambda name, words, draw, **_: draws.append(draw))
+    list(reporting_comparison.sections(Material([comparison(space())])))
+    axes = Figure().subplots()
+    draws[0]([axes])
+    assert {line.get_drawstyle() for line in axes.lines} == {"steps-post"}
 
 
 def test_candidates_with_many_names_are_columns_by_their_number() -> None:
@@ -225,7 +253,8 @@ def test_an_export_tells_its_difference_and_its_latency() -> None:
     told = {"onnx": files, "input": {"shape": [1, 8, 8]}, "output": {"classes": 3}, "classes": ["a", "b", "c"]}
     found = {"max_abs_difference": 1e-6, "largest_output": 2.0, "latency_ms": 0.5, "latency_interval_ms": [0.25, 0.75]}
     seen = of(Export(Exported(told, {"onnx": found | {"threads": 1}}), space=record(space())))
-    assert seen.table("exported") == [["onnx", "model.onnx", "any", "1e-06 of 2", "0.5 (0.25 – 0.75), 1"]]
+    assert seen.table("exported") == [["onnx", "model.onnx", "any", "1e-06 of 2"]]
+    assert seen.table("latency of one image") == [["onnx", "0.5", "0.25 to 0.75", "1"]]
 
 
 def test_what_a_strategy_learned_is_told() -> None:
