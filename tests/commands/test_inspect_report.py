@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from nascli.artifacts.report import Evaluation, Report
+from nascli.artifacts.report import Report
+from nascli.artifacts.reported import Reported
 from nascli.commands.views import report
 
 
 def views(**values: Any) -> list[Any]:
-    return list(report.tables(report.facts(Report(Evaluation(values, {"latency_ms": 1.5})))))
+    return list(report.tables(report.facts(Report(Reported(values, {"latency_ms": 1.5})))))
 
 
 def test_numbers_are_rows_of_one_table() -> None:
