@@ -20,7 +20,8 @@ QUANTIZE = '''
 """A stage and a search space of another package."""
 from typing import Annotated
 
-from nascli.artifacts.report import Evaluation, Report
+from nascli.artifacts.report import Report
+from nascli.artifacts.reported import Reported
 from nascli.component import Kind, Reference
 from nascli.config import Config, shared
 from nascli.run import Run
@@ -46,7 +47,7 @@ class QuantizeConfig(Config):
 def quantize(config: QuantizeConfig, run: Run) -> Report:
     """Quantize what was trained [elsewhere]."""
     space = config.search_space.build()
-    return Report(Evaluation({"bits": config.bits, "width": space.config.width}))
+    return Report(Reported({"bits": config.bits, "width": space.config.width}))
 '''
 
 SHORTCUT = '''

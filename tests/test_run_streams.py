@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from nascli.artifacts.base import read_header
 from nascli.artifacts.history import History, Trials
-from nascli.artifacts.report import Evaluation, Report
+from nascli.artifacts.report import Report
+from nascli.artifacts.reported import Reported
 from nascli.errors import Interrupted
 from nascli.run import Run, stream_seed
 
@@ -90,7 +91,7 @@ def test_a_side_artifact_lies_beside_the_result(tmp_path: Path, out: str, side: 
 
 
 def test_a_result_is_completed_with_settings_inputs_and_provenance(tmp_path: Path) -> None:
-    report = Report(Evaluation({"top1": 0.5}), summary={"x": 1})
+    report = Report(Reported({"top1": 0.5}), summary={"x": 1})
     run(tmp_path, options={"threads": 3}).complete(report).write(tmp_path / "report.json")
     header = read_header(tmp_path / "report.json")
     assert header.config == {**CONFIG, "shape": [1, 8, 8]}
@@ -101,7 +102,7 @@ def test_a_result_is_completed_with_settings_inputs_and_provenance(tmp_path: Pat
 
 def test_the_digest_is_that_of_settings_and_not_of_how_it_was_run(tmp_path: Path) -> None:
     def digest(**options: Any) -> str:
-        return str(run(tmp_path, **options).complete(Report(Evaluation({}))).sealed().header.digest)
+        return str(run(tmp_path, **options).complete(Report(Reported({}))).sealed().header.digest)
 
     assert digest(options={"threads": 1}) == digest(options={"threads": 2})
     assert digest() != digest(config={}) != digest(config={}, inputs={})

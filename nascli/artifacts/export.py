@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-from nascli.artifacts.base import Artifact
-from nascli.space import Space
+from nascli.artifacts.reported import JsonArtifact
 
 
-@dataclass(frozen=True)
-class Exported:
-    """`report`: files, input and output; `measured`: differences and latency, outside the digest."""
-
-    report: Mapping[str, Any]
-    measured: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Export(Artifact[Exported]):
+class Export(JsonArtifact):
     """What a network was written as, for use without nascli (JSON)."""
 
     kind = "export"
-    suffix = ".json"
     made_by = "nascli export --model model.pt -o FOLDER"
     conventions = {
         "input": "images (N, channels, height, width): (pixel / 255 - mean) / std, channel by channel",
@@ -35,9 +21,3 @@ class Export(Artifact[Exported]):
         "report": "files with their sha256, input, output, and each format: what a second export repeats",
         "measured": "per format, how far it is from the network, and how fast; outside the digest",
     }
-
-    def pack(self, payload: Exported) -> dict[str, Any]:
-        return {"report": payload.report, "measured": payload.measured}
-
-    def unpack(self, content: Mapping[str, Any], space: Space | None) -> Exported:
-        return Exported(content["report"], content.get("measured", {}))

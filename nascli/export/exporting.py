@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from nascli.artifacts.export import Export, Exported
+from nascli.artifacts.export import Export
 from nascli.artifacts.files import sha256
 from nascli.artifacts.header import provenance
 from nascli.artifacts.model import Model
+from nascli.artifacts.reported import Reported
 from nascli.component import Reference
 from nascli.export.facts import Facts, facts_of
 from nascli.export.form import as_json, inputs, write_first
@@ -49,7 +50,7 @@ def export(model: Model, space: Reference | None, formats: Collection[str], fold
         if name in formats:
             report[name], measured[name] = write(network, facts, folder, threads)
     report["files"] = {path.name: sha256(path.read_bytes()) for path in sorted(folder.iterdir())}
-    made = Export(Exported(report, measured), space=record, data=model.header.data)
+    made = Export(Reported(report, measured), space=record, data=model.header.data)
     told = {"inputs": {"model": model.header.as_input()}, "provenance": provenance()}
     made.header = made.header.model_copy(update=told)
     return made.write(folder / RECORD)

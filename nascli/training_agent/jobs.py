@@ -13,7 +13,7 @@ from nascli.artifacts.formats import using
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.artifacts.mistakes import Mistaken
 from nascli.artifacts.model import Model, TrainedModel
-from nascli.artifacts.report import Evaluation
+from nascli.artifacts.reported import Reported
 from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.console import out
 from nascli.cost.latency import Latency
@@ -68,7 +68,7 @@ def retrain(
     return TrainedModel(tuple(arch), trainer.result().state_dict()), summary
 
 
-def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, lut: LookupTable | None) -> Evaluation:
+def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, lut: LookupTable | None) -> Reported:
     """The test metrics, the exact costs, and the measured latency beside what a table predicts.
 
     Processes share the images; on all but the first, what is returned is empty.
@@ -84,13 +84,13 @@ def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, l
     batches = setup.dataflow.batches("test", train=False, device=engine.device, channels_last=True, ranks=ranks)
     parts = dealt(ranks.gather(predict(placed, batches, engine)))
     if not ranks.is_first:
-        return Evaluation({}, {})
+        return Reported({}, {})
     outputs, labels = (torch.cat(part) for part in zip(*parts, strict=True))
     report = setup.agent.report(outputs, labels, setup.dataflow.describe().classes)
     report |= {"architecture": list(arch), **costs}
     if lut is not None:
         report["table"] = _predicted(space, lut, arch)
-    return Evaluation(report, _latency(network.cpu(), shape, lut))
+    return Reported(report, _latency(network.cpu(), shape, lut))
 
 
 def mistakes(setup: Setup, report: Mapping[str, Any]) -> Mistaken | None:

@@ -21,7 +21,8 @@ from nascli.artifacts.history import History, Trials
 from nascli.artifacts.lookup_table import Column, LookupTable, Table
 from nascli.artifacts.mistakes import Mistaken, Mistakes
 from nascli.artifacts.model import Model, TrainedModel
-from nascli.artifacts.report import Evaluation, Report
+from nascli.artifacts.report import Report
+from nascli.artifacts.reported import Reported
 from nascli.artifacts.strategy_state import LearnedState, StrategyState
 from nascli.artifacts.supernet import SupernetCheckpoint, TrainedSupernet
 from nascli.artifacts.torch_format import RECORD
@@ -76,7 +77,7 @@ def strategy_state() -> StrategyState:
 
 
 def report() -> Report:
-    return Report(Evaluation({"top1": 0.75, "images": 8}, {"seconds": 0.25}), space=record(), data=DATA)
+    return Report(Reported({"top1": 0.75, "images": 8}, {"seconds": 0.25}), space=record(), data=DATA)
 
 
 def mistakes() -> Mistakes:

@@ -15,7 +15,8 @@ from nascli.artifacts.architecture import Architecture, Choice
 from nascli.artifacts.base import read_header
 from nascli.artifacts.history import History, Trials
 from nascli.artifacts.lookup_table import Column, LookupTable, Table
-from nascli.artifacts.report import Evaluation, Report
+from nascli.artifacts.report import Report
+from nascli.artifacts.reported import Reported
 
 from .helpers import DATA, SAMPLES, SPACE, architecture, history, lookup_table, record, report, same, written
 from .test_header import JSON
@@ -93,19 +94,19 @@ def test_every_lookup_table_reads_back(tmp_path: Path, data: st.DataObject) -> N
 @quick
 @given(st.dictionaries(st.text(max_size=9), JSON, max_size=4), st.dictionaries(st.text(max_size=9), JSON, max_size=4))
 def test_every_report_reads_back(tmp_path: Path, values: dict[str, Any], measured: dict[str, Any]) -> None:
-    Report(Evaluation(values, measured)).write(tmp_path / "report.json")
-    assert same(Report.open(tmp_path / "report.json").payload, Evaluation(values, measured))
+    Report(Reported(values, measured)).write(tmp_path / "report.json")
+    assert same(Report.open(tmp_path / "report.json").payload, Reported(values, measured))
 
 
 def test_what_the_clock_said_stays_outside_the_digest() -> None:
-    digests = [Report(Evaluation({"top1": 0.5}, {"seconds": s})).sealed().header.digest for s in (1.0, 2.0)]
-    assert digests[0] == digests[1] != Report(Evaluation({"top1": 0.6})).sealed().header.digest
+    digests = [Report(Reported({"top1": 0.5}, {"seconds": s})).sealed().header.digest for s in (1.0, 2.0)]
+    assert digests[0] == digests[1] != Report(Reported({"top1": 0.6})).sealed().header.digest
 
 
 def test_a_report_with_a_number_that_json_does_not_have_is_not_written(tmp_path: Path) -> None:
     for values, measured in (({"loss": float("nan")}, {}), ({}, {"seconds": float("inf")})):
         with pytest.raises(ValueError, match="JSON"):
-            Report(Evaluation(values, measured)).write(tmp_path / "report.json")
+            Report(Reported(values, measured)).write(tmp_path / "report.json")
     assert list(tmp_path.iterdir()) == []
 
 

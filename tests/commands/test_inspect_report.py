@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from nascli.artifacts.report import Evaluation, Report
+from nascli.artifacts.report import Report
+from nascli.artifacts.reported import Reported
 from nascli.commands.views import report, warnings_of
 
 
 def views(**values: Any) -> list[Any]:
-    return list(report.tables(report.facts(Report(Evaluation(values, {"latency_ms": 1.5})))))
+    return list(report.tables(report.facts(Report(Reported(values, {"latency_ms": 1.5})))))
 
 
 def test_numbers_are_rows_of_one_table() -> None:
@@ -31,7 +32,7 @@ def test_what_is_not_known_is_no_row() -> None:
 
 
 def test_a_latency_beside_other_work_is_doubted() -> None:
-    facts = report.facts(Report(Evaluation({}, {"latency_ms": 1.5, "load": {"others": 1.5, "waiting": 0.5}})))
+    facts = report.facts(Report(Reported({}, {"latency_ms": 1.5, "load": {"others": 1.5, "waiting": 0.5}})))
     (doubt,) = warnings_of({"kind": "report", "path": "report.json", **facts})
     assert doubt.startswith("latency_ms: other processes took 1.5 cores")
 

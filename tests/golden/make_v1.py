@@ -19,13 +19,14 @@ from nascli.artifacts.architecture import Architecture, Choice
 from nascli.artifacts.base import Artifact
 from nascli.artifacts.checkpoint import Checkpoint, Progress
 from nascli.artifacts.comparison import Comparison, Runs
-from nascli.artifacts.export import Export, Exported
+from nascli.artifacts.export import Export
 from nascli.artifacts.header import DataRecord, Header
 from nascli.artifacts.history import History, Trials
 from nascli.artifacts.lookup_table import Column, LookupTable, Table
 from nascli.artifacts.mistakes import Mistaken, Mistakes
 from nascli.artifacts.model import Model, TrainedModel
-from nascli.artifacts.report import Evaluation, Report
+from nascli.artifacts.report import Report
+from nascli.artifacts.reported import Reported
 from nascli.artifacts.strategy_state import LearnedState, StrategyState
 from nascli.artifacts.supernet import SupernetCheckpoint, TrainedSupernet
 from nascli.component import resolve
@@ -103,7 +104,7 @@ def make() -> dict[str, Artifact[Any]]:
     model = complete(Model(TrainedModel(ARCHS[1], state), **both), {"epochs": 3}, arch=arch.header.as_input())
     values = {"top1": 0.5, "loss": 0.6875, "confusions": [{"true": "a", "predicted": "b", "images": 2}]}
     told = {"top1": "share of test images, 0 to 1", "loss": "mean cross-entropy per test image, nats"}
-    evaluation = Evaluation(values, {"images_per_s": 8.5})
+    evaluation = Reported(values, {"images_per_s": 8.5})
     report = complete(Report(evaluation, conventions=told, **both), {}, model=model.header.as_input())
 
     pictures = np.arange(2 * 3 * 8 * 8, dtype=np.uint8).reshape(2, 3, 8, 8)
@@ -124,7 +125,7 @@ def make() -> dict[str, Artifact[Any]]:
     deployed = {"architecture": list(ARCHS[1]), "input": taken, "output": given, "classes": ["a", "b", "c"]}
     deployed |= {"torch": written, "files": {"network.py": "0" * 64, "weights.pth": "1" * 64}}
     distances = {"torch": {"max_abs_difference": 0.0, "largest_output": 0.5, "tolerance": 1e-6}}
-    export = complete(Export(Exported(deployed, distances), **both), {}, model=model.header.as_input())
+    export = complete(Export(Reported(deployed, distances), **both), {}, model=model.header.as_input())
 
     optimizer = {"state": {0: {"momentum_buffer": torch.ones(2, 2)}}, "param_groups": [{"lr": 0.05, "params": [0]}]}
     streams = {"train": [1, 4]}

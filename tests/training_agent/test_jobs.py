@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from nascli.artifacts.lookup_table import LookupTable
 from nascli.artifacts.model import Model, TrainedModel
-from nascli.artifacts.report import Evaluation
+from nascli.artifacts.reported import Reported
 from nascli.artifacts.supernet import SupernetCheckpoint
 from nascli.cost.latency import Latency
 from nascli.cost.macs import Macs
@@ -48,7 +48,7 @@ def model(data: Dataflow | None = None) -> Model:
     return Model(TrainedModel(ARCH, state), data=(data or flow()).describe())
 
 
-def evaluated(folder: Path, given: Model | None = None, lut: LookupTable | None = None) -> Evaluation:
+def evaluated(folder: Path, given: Model | None = None, lut: LookupTable | None = None) -> Reported:
     return evaluate(tiny(), setup(Run(folder / "report.json")), ENGINES, given or model(), lut)
 
 

@@ -18,7 +18,8 @@ from nascli.artifacts.header import DataRecord, Header
 from nascli.artifacts.history import History, Trials
 from nascli.artifacts.lookup_table import Column, Evidence, LookupTable, Table
 from nascli.artifacts.mistakes import Mistaken, Mistakes
-from nascli.artifacts.report import Evaluation, Report
+from nascli.artifacts.report import Report
+from nascli.artifacts.reported import Reported
 from nascli.artifacts.supernet import SupernetCheckpoint, TrainedSupernet
 from nascli.commands.reporting.material import Material, gather
 from nascli.commands.reporting.page import page
@@ -156,7 +157,7 @@ def report(source: DataRecord, known: Space) -> Report:
     values = {"images": 8, "top1": 0.875, "architecture": [1, 1, 1], "macs": 3007, "confusion_matrix": matrix}
     values |= {"mistakes": [wrong | {"probability": 0.9, "true_probability": 0.0625}]}
     told = {"top1": "share of test images, 0 to 1"}
-    evaluation = Evaluation(values, {"latency_ms": 1.25})
+    evaluation = Reported(values, {"latency_ms": 1.25})
     return Report(evaluation, space=record(known), data=source, conventions=told)
 
 

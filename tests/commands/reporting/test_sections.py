@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from nascli.artifacts.architecture import Architecture, Choice
-from nascli.artifacts.export import Export, Exported
+from nascli.artifacts.export import Export
 from nascli.artifacts.history import History, Trials
 from nascli.artifacts.lookup_table import Column, LookupTable, Table
-from nascli.artifacts.report import Evaluation, Report
+from nascli.artifacts.report import Report
+from nascli.artifacts.reported import Reported
 from nascli.artifacts.strategy_state import LearnedState, StrategyState
 from nascli.commands.reporting import comparison as reporting_comparison
 from nascli.commands.reporting.material import Material
@@ -56,12 +57,12 @@ def test_the_fixed_part_has_a_unit(whole: Seen) -> None:
 
 def test_the_card_of_the_latency_says_how_it_was_measured() -> None:
     measured = {"latency_ms": 1.5, "backend": "torch", "device": None, "accelerator": "cpu", "threads": 2}
-    assert "torch, cpu, 2 threads" in of(Report(Evaluation({"top1": 0.5}, measured))).text
+    assert "torch, cpu, 2 threads" in of(Report(Reported({"top1": 0.5}, measured))).text
 
 
 def test_a_latency_beside_other_work_is_doubted() -> None:
     measured = {"latency_ms": 1.5, "load": {"others": 1.5, "waiting": 0.5}}
-    assert "other processes took 1.5 cores" in of(Report(Evaluation({"top1": 0.5}, measured))).text
+    assert "other processes took 1.5 cores" in of(Report(Reported({"top1": 0.5}, measured))).text
 
 
 def test_the_best_so_far_of_a_comparison_grows_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,14 +214,14 @@ def test_mistakes_without_pictures_are_told_in_words() -> None:
 def test_a_matrix_of_many_classes_is_drawn() -> None:
     n = 40
     values = {"images": n, "confusion_matrix": np.eye(n, dtype=int).tolist(), "mistakes": []}
-    seen = of(Report(Evaluation(values), data=data(classes=[f"c{i}" for i in range(n)])))
+    seen = of(Report(Reported(values), data=data(classes=[f"c{i}" for i in range(n)])))
     assert "40 classes, 0 of 40 test images off the diagonal" in seen.text
     assert "every test image was called what it is" in seen.text
 
 
 @pytest.mark.parametrize("values", [{"tar": 0.5}, {"confusion_matrix": [[1]]}, {"mistakes": "many"}, {"mistakes": [1]}])
 def test_other_tasks_have_figures_without_matrix_and_mistakes(values: dict[str, Any]) -> None:
-    seen = of(Report(Evaluation({"images": 3, **values}), data=data()))
+    seen = of(Report(Reported({"images": 3, **values}), data=data()))
     assert ["images", "3"] in seen.table("figures")
     assert "No confusion matrix" in seen.text
     assert "No mistakes" in seen.text
@@ -252,7 +253,7 @@ def test_an_export_tells_its_difference_and_its_latency() -> None:
     files = {"files": ["model.onnx"], "batch": None}
     told = {"onnx": files, "input": {"shape": [1, 8, 8]}, "output": {"classes": 3}, "classes": ["a", "b", "c"]}
     found = {"max_abs_difference": 1e-6, "largest_output": 2.0, "latency_ms": 0.5, "latency_interval_ms": [0.25, 0.75]}
-    seen = of(Export(Exported(told, {"onnx": found | {"threads": 1}}), space=record(space())))
+    seen = of(Export(Reported(told, {"onnx": found | {"threads": 1}}), space=record(space())))
     assert seen.table("exported") == [["onnx", "model.onnx", "any", "1e-06 of 2"]]
     assert seen.table("latency of one image") == [["onnx", "0.5", "0.25 to 0.75", "1"]]
 
