@@ -40,8 +40,8 @@ def plan(target: Stage, config: Config, inputs: Mapping[str, Artifact[Any] | Non
     rows = {f"reads --{role}": f"{a.path or 'as written'} ({a.header.digest[:12]})" for role, a in there.items()}
     told: Any = config
     if hasattr(told, "search_space"):
-        space = _space(told, there)
-        rows["search space"] = f"{space.space.name}, {show(space.space.count)} architectures"
+        space, name = _space(told, there)
+        rows["search space"] = f"{name}, {show(space.space.count)} architectures"
         if hasattr(told, "training_strategy") and hasattr(told, "constraint"):
             rows |= _training(space, told, there)
         if hasattr(told, "evaluator") and hasattr(told, "constraint"):
@@ -51,7 +51,8 @@ def plan(target: Stage, config: Config, inputs: Mapping[str, Artifact[Any] | Non
     return rows | _output(path)
 
 
-def _space(told: Any, inputs: Mapping[str, Artifact[Any]]) -> SearchSpace:
+def _space(told: Any, inputs: Mapping[str, Artifact[Any]]) -> tuple[SearchSpace, str]:
+    """The search space, and how it is called in the YAML."""
     from nascli.search_space.base import realise
 
     records = {role: artifact.header.space for role, artifact in inputs.items() if artifact.header.space}
@@ -59,7 +60,7 @@ def _space(told: Any, inputs: Mapping[str, Artifact[Any]]) -> SearchSpace:
     for artifact in inputs.values():
         if isinstance(artifact, Architecture) and artifact.is_external:
             artifact.adopt(record)
-    return space
+    return space, record.use
 
 
 def _training(space: SearchSpace, told: Any, inputs: Mapping[str, Artifact[Any]]) -> dict[str, str]:

@@ -167,8 +167,9 @@ def test_a_missing_path_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_a_missing_part_is_refused(data: Path, part: str) -> None:
     shutil.rmtree(data / part)
-    with pytest.raises(ConfigError, match=f"no folder '{part}'"):
+    with pytest.raises(ConfigError, match=f"no folder '{part}'") as caught:
         _flow(data).describe()
+    assert "it should hold train/CLASS/… and test/CLASS/…" in caught.value.hint
 
 
 def test_a_part_without_class_folders_is_refused(data: Path) -> None:
