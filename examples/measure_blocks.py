@@ -51,8 +51,7 @@ def main(folder: Path, rounds: int) -> None:
     for number in range(1 + rounds):
         for name in random.sample(sorted(timers), len(timers)):
             took = timers[name]()
-            if number:  # the first round is cold
-                samples[name].append(took)
+            samples[name] += [took] if number else []  # the first round is cold
     nothing = median(samples["empty"])
     file = folder / "measurements.csv"
     with file.open(newline="") as stream:

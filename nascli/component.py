@@ -26,7 +26,7 @@ from pydantic_core import CoreSchema
 
 from nascli.config import Config as BaseConfig
 from nascli.config import Origin, closest, validate
-from nascli.errors import ComponentError
+from nascli.errors import ComponentError, ConfigError
 from nascli.users import USERS, add_package, example
 
 KINDS: Mapping[str, str] = {
@@ -131,7 +131,12 @@ def resolve(kind: str, value: Any, origin: Origin | None = None) -> Reference:
     except ComponentError as error:
         error.what = f"{place}: {error.what}" if place else error.what
         raise
-    return Reference(kind, use, cls, validate(cls.Config, options, origin), source, origin.base.absolute())
+    try:
+        settings = validate(cls.Config, options, origin)
+    except ConfigError as error:
+        error.hint = error.hint or f"all its options: nascli list {kind.replace('_', '-')} {use}"
+        raise
+    return Reference(kind, use, cls, settings, source, origin.base.absolute())
 
 
 def claims(group: str) -> dict[str, list[EntryPoint]]:

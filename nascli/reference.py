@@ -15,7 +15,7 @@ from nascli.artifacts.header import DataRecord, Entry, Header, SpaceRecord
 from nascli.artifacts.manifest import BlockEntry, BlockOperation, BlockPlace, Manifest, ModelFile, NetworkEntry
 from nascli.cli import build_app
 from nascli.commands.checkup import ENVIRONMENT
-from nascli.commands.fields import first_line, keys
+from nascli.commands.fields import first_line, rows
 from nascli.commands.init import document
 from nascli.commands.opening import KINDS as ARTIFACTS
 from nascli.commands.sources import definition
@@ -154,26 +154,12 @@ def _blocks() -> list[str]:
 
 def _fields(model: type[BaseModel]) -> str:
     """A table of a model's fields, nested ones by their dotted names; "" if there is none."""
-    model.model_rebuild()
-    rows = list(_rows(model, ""))
-    return _table(["key", "type", "default", "meaning"], rows) if rows else ""
+    found = [[_code(key), words, _shown(default), text] for key, words, default, text in rows(model)]
+    return _table(["key", "type", "default", "meaning"], found) if found else ""
 
 
-def _rows(model: type[BaseModel], prefix: str) -> Iterable[list[str]]:
-    for key in keys(model):
-        default = model.model_fields[key.name].get_default(call_default_factory=True)
-        if key.below is not None and isinstance(default, BaseModel):
-            yield from _rows(key.below, f"{prefix}{key.name}.")
-            continue
-        shown = "required" if model.model_fields[key.name].is_required() else _code(_default(default))
-        yield [_code(prefix + key.name), key.words, shown, key.description]
-
-
-def _default(value: object) -> str:
-    shown = {None: "null", True: "true", False: "false", "": "''"}
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_default, value))}]"
-    return shown.get(value, str(value)) if isinstance(value, bool | str | None) else str(value)
+def _shown(default: str | None) -> str:
+    return "required" if default is None else _code(default)
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -6,7 +6,7 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -38,6 +38,35 @@ class Key:
     words: str
     kind: str | None
     below: type[BaseModel] | None
+
+
+class Row(NamedTuple):
+    """One setting as tables show it, nested ones by dotted names; `default` is None where it is required."""
+
+    key: str
+    words: str
+    default: str | None
+    description: str
+
+
+def rows(model: type[BaseModel], prefix: str = "") -> Iterator[Row]:
+    """All settings of a model and of the models within it, in its order."""
+    model.model_rebuild()
+    for key in keys(model):
+        field = model.model_fields[key.name]
+        default = field.get_default(call_default_factory=True)
+        if key.below is not None and isinstance(default, BaseModel):
+            yield from rows(key.below, f"{prefix}{key.name}.")
+        else:
+            shown = None if field.is_required() else _default(default)
+            yield Row(prefix + key.name, key.words, shown, key.description)
+
+
+def _default(value: object) -> str:
+    shown = {None: "null", True: "true", False: "false", "": "''"}
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_default, value))}]"
+    return shown.get(value, str(value)) if isinstance(value, bool | str | None) else str(value)
 
 
 def keys(model: type[BaseModel]) -> list[Key]:

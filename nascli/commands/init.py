@@ -32,8 +32,8 @@ Settings for all stages of nascli {version}, each at its default; written by `na
 The keys at the top are shared by all stages that know them. Below, each stage has a section, whose keys hold for \
 that stage alone and win over the shared ones. A key that is left out has its default.
 A component is written as its name, or as `use: name` with its options below. One of your own is written \
-`use: ./file.py:Class`. `nascli list` shows what is installed, \
-`nascli init --search-space NAME --dataflow NAME` writes the options of others.
+`use: ./file.py:Class`. `nascli list` shows what is installed, `nascli list KIND NAME` the options of each; \
+`nascli init --search-space NAME --dataflow NAME` writes those of other spaces and data.
 For one run alone: --set search.max_evaluations=50"""
 
 

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from nascli.commands.fields import first_line, rows
 from nascli.commands.options import Json, Verbose
 from nascli.commands.sources import Definition, definition
-from nascli.component import KINDS, installed, owner
+from nascli.component import KINDS, find_class, installed, owner
 from nascli.config import closest
 from nascli.console import out
 from nascli.errors import UsageError
@@ -21,6 +22,8 @@ EXAMPLES = (
     "nascli list",
     "nascli list search-space",
     "nascli list search-space --costs",
+    "nascli list search-strategy evolution",
+    "nascli list meter ./energy.py:Energy",
     "nascli list block",
     "nascli list stages --json",
 )
@@ -30,6 +33,10 @@ def list_components(
     kind: Annotated[
         str | None, typer.Argument(metavar="KIND", help="One kind, such as search-space, or stages.")
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="A component of that kind, or FILE.py:CLASS: show its options."),
+    ] = None,
     costs: Annotated[
         bool, typer.Option("--costs", help="Build each search space: its size, parameters of its supernet, MACs.")
     ] = False,
@@ -38,39 +45,67 @@ def list_components(
 ) -> None:
     """List the installed stages and components, and where each comes from, without importing them.
 
-    With --costs, search spaces are built at their default options, which takes up to a minute.
+    With NAME, the options of one component, as its YAML takes them. With --costs, search spaces are built at their
+    default options, which takes up to a minute.
     """
     out.speak(json, verbose=verbose)
     kinds = ("stages", *KINDS, "block")
     wanted = kind.replace("-", "_") if kind else None
     if wanted and wanted not in kinds:
         raise UsageError(f"no kind of component is called '{kind}'{closest(wanted, kinds)}", hint="nascli list")
-    if costs and wanted != "search_space":
-        raise UsageError("--costs are those of search spaces", hint="nascli list search-space --costs")
-    found = {name: list(_points(name)) for name in ((wanted,) if wanted else kinds)}
+    if costs and (wanted != "search_space" or name is not None):
+        raise UsageError("--costs are those of all search spaces", hint="nascli list search-space --costs")
+    if wanted and name is not None:
+        _show_options(wanted, name)
+        return
+    found = {kind: list(_points(kind)) for kind in ((wanted,) if wanted else kinds)}
     if costs:
         _show_costs(found["search_space"])
         return
     if json:
-        rows = [_facts(name, point) for name, points in found.items() for point in points]
-        out.json({"components": rows})
+        facts = [_facts(kind, point) for kind, points in found.items() for point in points]
+        out.json({"components": facts})
         return
-    for name, points in found.items():
-        out.table(name, ["name", "what it is", "from"], [_row(point) for point in points])
+    for kind, points in found.items():
+        out.table(kind, ["name", "what it is", "from"], [_row(point) for point in points])
+
+
+def _show_options(kind: str, name: str) -> None:
+    """The options of one component.
+
+    Raises:
+        UsageError: a kind whose members have no class with options.
+        ComponentError: it cannot be found or imported.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"{kind}: only components have options", hint=f"nascli list {kind}")
+    cls = find_class(kind, name)
+    found = list(rows(cls.Config))
+    if out.mode == "json":
+        facts = {"kind": kind, "name": name, "description": first_line(cls.__doc__)}
+        out.json({"component": facts | {"options": [row._asdict() for row in found]}})
+        return
+    out.text(f"{kind} {name}: {first_line(cls.__doc__)}")
+    if found:
+        columns = ["option", "what it may be", "default", "meaning"]
+        shown = [(row.key, row.words, row.default or "required", row.description) for row in found]
+        out.table("options", columns, shown)
+    else:
+        out.text("It has no options.")
 
 
 def _show_costs(points: Sequence[EntryPoint]) -> None:
     from nascli.commands.costs import measured, tables
 
-    rows = []
+    found = []
     with out.progress("measuring search spaces", len(points)) as bar:
         for point in points:
-            rows.append({**_facts("search_space", point), **measured(point.name)})
+            found.append({**_facts("search_space", point), **measured(point.name)})
             bar.advance(point.name)
     if out.mode == "json":
-        out.json({"components": rows})
+        out.json({"components": found})
     else:
-        for view in tables(rows):
+        for view in tables(found):
             out.table(*view)
 
 

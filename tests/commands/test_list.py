@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from itertools import product
@@ -221,3 +222,58 @@ def test_all_built_in_blocks_are_listed() -> None:
 
     points = {name: point.load() for name, (point,) in installed("block").items() if point.value.startswith("nascli.")}
     assert points == BUILDERS
+
+
+def test_a_name_shows_the_options_of_a_component(in_process: Command) -> None:
+    done = in_process("list", "search-strategy", "evolution", COLUMNS="160")
+    assert done.returncode == 0
+    assert "Keep the best, mutate and cross them" in done.stdout
+    line = next(line for line in done.stdout.splitlines() if "crossover" in line)
+    assert all(words in line for words in ("number, 0 to 1", "0.5", "share of the offspring"))
+
+
+def test_options_in_json_tell_nested_keys_and_what_is_required(in_process: Command) -> None:
+    told = json.loads(in_process("list", "search_strategy", "generator", "--json").stdout)["component"]
+    options = {option["key"]: option for option in told["options"]}
+    assert (told["kind"], told["name"]) == ("search_strategy", "generator")
+    assert options["temperature.start"]["default"] == "1.0"
+    required = json.loads(in_process("list", "dataflow", "image_folder", "--json").stdout)["component"]["options"]
+    assert {option["key"]: option["default"] for option in required}["path"] is None
+
+
+def test_a_component_of_ones_own_shows_its_options(in_process: Command, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        '"""Mine."""\nfrom nascli.config import Config\nfrom nascli.search_strategy.random import Random\n'
+        'class Mine(Random):\n    """Draws its own way."""\n    class Config(Config):\n        width: int = 7\n'
+    )
+    done = in_process("list", "search-strategy", f"{file}:Mine", COLUMNS="160")
+    assert done.returncode == 0
+    assert "Draws its own way" in done.stdout
+    assert re.search(r"width\W+integer\W+7", done.stdout)
+
+
+def test_a_component_without_options_says_so(in_process: Command) -> None:
+    assert "It has no options." in in_process("list", "meter", "macs").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("search-strategy", "evolutoin"), "did you mean 'evolution'"),
+        (("stages", "search"), "only components have options"),
+        (("block", "skip"), "only components have options"),
+        (("search-space", "tiny", "--costs"), "--costs are those of all search spaces"),
+    ],
+)
+def test_a_name_without_options_to_show_exits_2(in_process: Command, arguments: tuple[str, str], said: str) -> None:
+    done = in_process("list", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_a_wrong_option_names_the_command_that_shows_all(in_process: Command, tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("search:\n  search_strategy: {use: evolution, populaton: 3}\n")
+    done = in_process("search", "-c", str(tmp_path / "run.yaml"), "-o", str(tmp_path / "a.npy"), "--dry-run")
+    assert done.returncode == 2
+    assert "nascli list search-strategy evolution" in done.stderr
