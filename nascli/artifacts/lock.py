@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from nascli.errors import ArtifactError, RunFailed
 
@@ -20,23 +21,7 @@ def exclusive(folder: Path, what: Path) -> Iterator[None]:
         ArtifactError: another process holds it.
         RunFailed: the folder cannot be made.
     """
-    import fcntl
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stream = (folder / NAME).open("a+")
-    except OSError as error:
-        raise RunFailed(f"cannot write {folder}", why=error.strerror or str(error)) from error
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not (folder / NAME).exists() or (folder / NAME).stat().st_ino != os.fstat(stream.fileno()).st_ino:
-                raise BlockingIOError  # the holder before us removed the file that we locked
-        except BlockingIOError:
-            stream.seek(0)
-            holder = stream.read().strip() or "another process"
-            hint = "wait for it, or choose another -o"
-            raise ArtifactError(f"{what} is in use by process {holder}", hint=hint) from None
+    with _held(folder, what) as stream:
         stream.truncate(0)
         stream.write(str(os.getpid()))
         stream.flush()
@@ -46,3 +31,36 @@ def exclusive(folder: Path, what: Path) -> Iterator[None]:
             (folder / NAME).unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+def _held(folder: Path, what: Path) -> TextIO:
+    """The lock file, locked; once more where a holder that ended meanwhile removed the one that was opened."""
+    import fcntl
+
+    while True:
+        stream = _opened(folder)
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with stream:
+                stream.seek(0)
+                holder = stream.read().strip() or "another process"
+            hint = "wait for it, or choose another -o"
+            raise ArtifactError(f"{what} is in use by process {holder}", hint=hint) from None
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat((folder / NAME).stat(), os.fstat(stream.fileno())):
+                return stream
+        stream.close()
+
+
+def _opened(folder: Path) -> TextIO:
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFailed(f"cannot write {folder}", why=error.strerror or str(error)) from error
+        try:
+            return (folder / NAME).open("a+")
+        except OSError as error:
+            if folder.is_dir():  # else the holder removed it
+                raise RunFailed(f"cannot write {folder}", why=error.strerror or str(error)) from error

@@ -47,9 +47,10 @@ class Identities(Dataflow):
         return drawn
 
     def order(self, numbers: Indices, seed: int, epoch: int) -> Indices:
-        """Groups of `per_identity` images of one identity; neighbouring groups are of different identities.
+        """Groups of `per_identity` images of one identity, in turns; images that fill no group come last.
 
-        Images that fill no group come last.
+        A turn has one group of every identity that fills another one, in an order of its own: where two turns meet,
+        both groups may be of one identity.
         """
         shuffled = epoch_order(numbers, seed, epoch)
         size = self.config.per_identity

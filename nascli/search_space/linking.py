@@ -64,7 +64,7 @@ class _Replay:
     def on_forward_layer_choice(self, choice: LayerChoice, *args: Any, **kwargs: Any) -> Any:
         return self._give(choice)
 
-    def on_forward_repeat(self, choice: Repeat, *args: Any, **kwargs: Any) -> Any:
+    def on_forward_repeat(self, choice: Repeat, x: Any) -> Any:
         return self._give(choice)
 
     def on_forward_input_choice(self, choice: InputChoice, tensors: list[Any]) -> Any:

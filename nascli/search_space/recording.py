@@ -159,11 +159,11 @@ class _Recorder:
         _same_shapes(choice, choice.names, outputs)
         return self._give(choice, reduce(outputs[:1], None, choice.reduction))
 
-    def on_forward_repeat(self, choice: Repeat, *args: Any, **kwargs: Any) -> Any:
+    def on_forward_repeat(self, choice: Repeat, x: Any) -> Any:
         self._check_place(choice)
-        reached = [args[0]]
+        reached = [x]
         for unit in choice.units():
-            reached.append(self._unit(choice, unit, (reached[-1],), kwargs))
+            reached.append(self._unit(choice, unit, (reached[-1],), {}))
         depths = reached[choice.least :]
         _same_shapes(choice, choice.decision.candidates, depths)
         return self._give(choice, depths[0])

@@ -24,8 +24,8 @@ class Chooser(Protocol):
     def on_forward_input_choice(self, choice: InputChoice, tensors: list[Tensor | None]) -> Any:
         """The output of an input choice among `tensors`, in the order of its candidates."""
 
-    def on_forward_repeat(self, choice: Repeat, *args: Any, **kwargs: Any) -> Any:
-        """The output of a repeated block."""
+    def on_forward_repeat(self, choice: Repeat, x: Any) -> Any:
+        """The output of a repeated block that was called with `x`."""
 
 
 _current: ContextVar[Chooser | None] = ContextVar("chooser", default=None)

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from nascli.dataflow.base import Dataflow
 from nascli.dataflow.identities import Identities
+from nascli.extras import need
 from nascli.training_agent.base import TrainingAgent, check_images
 from nascli.training_agent.judging import Account
 
@@ -41,7 +42,12 @@ class FaceRecognition(TrainingAgent):
     }
 
     def check(self, space: SearchSpace, dataflow: Dataflow) -> None:
-        """Any number of outputs will do: it is the size of the embedding."""
+        """Any number of outputs will do: it is the size of the embedding.
+
+        Raises:
+            UsageError: images of another shape; or scikit-learn is missing, which `report` works with.
+        """
+        need("verification", "sklearn")
         check_images(space, dataflow, outputs_are_classes=False)
         self._named = dataflow.pairs() if isinstance(dataflow, Identities) else None
 

@@ -1,4 +1,4 @@
-"""The search problem of a run: budget, cache, history, interruption."""
+"""The search problem of a run: what a strategy asks for is scored once, within a budget."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from nascli.artifacts.checkpoint import Checkpoint, Progress
 from nascli.artifacts.header import DataRecord, SpaceRecord
-from nascli.artifacts.history import History, Trials
+from nascli.artifacts.history import History
 from nascli.console import Bar, out
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.model import CostModel
@@ -22,13 +21,11 @@ from nascli.run import Run
 from nascli.search_strategy.base import Need, Score
 from nascli.space import Archs, Forward, Space, compact
 from nascli.training_agent.base import Evaluator
+from nascli.training_agent.keeping import Keeping, table
 from nascli.training_agent.workers import Processes, Scored, Workers, shared_out
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-LOG_EVERY = 50
 
 
 class Budget(Protocol):
@@ -37,17 +34,14 @@ class Budget(Protocol):
     @property
     def max_evaluations(self) -> int:
         """Architectures that are scored."""
-        ...
 
     @property
     def time_budget(self) -> float | None:
         """Minutes after which no training step begins and nothing new is scored; None: as many as it takes."""
-        ...
 
     @property
     def checkpoint_minutes(self) -> float:
         """Minutes between checkpoints of the history."""
-        ...
 
 
 class Problem:
@@ -67,19 +61,20 @@ class Problem:
         run: Run,
         budget: Budget,
         workers: Workers | None = None,
+        data: DataRecord | None = None,
     ) -> None:
         self.space: Space = costs.space
         self.costs, self.feasible = costs, feasible
         self.arch_parameters: Mapping[str, Tensor] = evaluator.arch_parameters()
         self.offers: frozenset[Need] = evaluator.offers
         self.bar: Bar | None = None
-        self.data: DataRecord | None = None
-        self._record, self._evaluator, self._run, self._budget = record, evaluator, run, budget
+        self.data = data
+        self._evaluator, self._run, self._budget = evaluator, run, budget
         self._workers = workers or Processes(evaluator)
-        self._scores: dict[bytes, Score] = {}
+        self._scores: dict[bytes, Score] = {}  # of those that were asked for, in that order
         self._calls, self._started = 0, time.monotonic()
-        self._arrived = self._restore()  # all of `_scores`, and what may yet be asked for
-        self._restored = len(self._arrived)
+        self._keeping = Keeping(record, costs, feasible, run, budget.checkpoint_minutes, data)
+        self._restored = len(self._keeping.scores)
 
     @property
     def remaining(self) -> int:
@@ -120,13 +115,13 @@ class Problem:
         affordable = np.array(list(new.values())[: max(0, self.remaining)])
         groups = self._groups(affordable) if len(affordable) else []
         try:
-            with closing(self._workers.scores([group for group in groups if not self._has(group)])) as coming:
+            with closing(self._workers.scores([group for group in groups if not self._keeping.has(group)])) as coming:
                 for group in groups:
-                    if self._has(group) or not self._is_late:
+                    if self._keeping.has(group) or not self._is_late:
                         self._take(group, coming)
         except Interrupted:
-            self._scores |= self._arrived
-            self._checkpoint()
+            self._scores |= self._keeping.scores
+            self._keeping.checkpoint()
             raise
         if any(key not in self._scores for key in keys):
             raise BudgetSpent
@@ -160,28 +155,15 @@ class Problem:
             raise RunFailed(f"the search strategy proposed {wrong}, which breaks the constraint")
         return self.space.canonical(checked)
 
-    def _has(self, archs: Archs) -> bool:
-        """Whether the scores of all of them are here."""
-        return all(arch.tobytes() in self._arrived for arch in archs)
-
     def _take(self, archs: Archs, coming: Scored) -> None:
         """Keep the scores of a group, having waited for them."""
-        while not self._has(archs):
-            self._receive(*next(coming))
-        self._scores |= {key: self._arrived[key] for key in map(np.ndarray.tobytes, archs)}
+        while not self._keeping.has(archs):
+            self._keeping.add(*next(coming))
+        self._scores |= {key: self._keeping.scores[key] for key in map(np.ndarray.tobytes, archs)}
         if self.bar is not None:
             best = max((s.accuracy for s in self._scores.values() if s.error is None), default=float("nan"))
             self.bar.advance(f"best {best:.4f}", by=len(archs))
         self._run.stop_if_asked()
-
-    def _receive(self, archs: Archs, scores: Sequence[Score]) -> None:
-        self._arrived |= {arch.tobytes(): score for arch, score in zip(archs, scores, strict=True)}
-        self._run.log(event="score", evaluated=len(self._arrived), architecture=compact(archs[-1]))
-        if self._run.checkpoint_due(self._budget.checkpoint_minutes):
-            self._checkpoint()
-
-    def _checkpoint(self) -> None:
-        self._run.checkpoint(self._history(self._arrived))
 
     def order(self, archs: Archs, scores: Sequence[Score]) -> npt.NDArray[np.int64]:
         """Positions from best to worst: accuracy, then loss, then cost, then lexicographic; failed ones last.
@@ -201,7 +183,7 @@ class Problem:
         Raises:
             RunFailed: none has a score.
         """
-        archs, scores = self._listed(self._scores)
+        archs, scores = table(self._scores, self.space)
         if all(score.error is not None for score in scores):
             reason = scores[0].error if scores else "nothing was scored"
             raise RunFailed("no architecture could be scored", why=str(reason))
@@ -210,28 +192,7 @@ class Problem:
 
     def history(self, front: Archs | None = None) -> History:
         """Everything scored so far, in order; the rows of a front (n, d), if there is one, are in its summary."""
-        return self._history(self._scores, front)
-
-    def _history(self, found: Mapping[bytes, Score], front: Archs | None = None) -> History:
-        archs, scores = self._listed(found)
-        trials = Trials(
-            archs,
-            np.array([s.accuracy for s in scores], dtype=np.float64),
-            np.array([s.loss for s in scores], dtype=np.float64),
-            np.array([s.images for s in scores], dtype=np.int64),
-            {name: self.costs.total(name, archs) for name in self.costs.metrics},
-            {row: s.error for row, s in enumerate(scores) if s.error is not None},
-        )
-        summary = {
-            "evaluations": len(scores),
-            "images": sum(s.images for s in scores),
-            "constraints": [str(c) for c in self.feasible.constraints],
-        }
-        if front is not None and len(front):
-            places = {key: row for row, key in enumerate(found)}
-            keys = [arch.tobytes() for arch in self.space.canonical(front)]
-            summary["front"] = [places[key] for key in keys if key in places]
-        return History(trials, space=self._record, data=self.data, summary=summary)
+        return self._keeping.history(self._scores, front)
 
     def relaxed_loss(self, forward: Forward) -> Tensor:
         """See `SearchProblem.relaxed_loss`.
@@ -246,11 +207,10 @@ class Problem:
     @cached_property
     def kept(self) -> tuple[int, Mapping[str, Any]] | None:
         """The step and the state that the interrupted run kept last; batches go on from there too."""
-        progress = self._run.restore(Checkpoint)
+        progress = self._keeping.training()
         if progress is None:
             return None
         self._calls = progress.state["calls"]
-        self._run.log(event="resume", step=progress.step)
         return progress.step, progress.state["strategy"]
 
     def keep(self, step: int, steps: int, state: Callable[[], Mapping[str, Any]], metric: str = "") -> bool:
@@ -261,28 +221,9 @@ class Problem:
         """
         if self.bar is not None:
             self.bar.advance(f"training {step}/{steps}  {metric}".rstrip(), by=0)
-        if step % LOG_EVERY == 0 or step == steps:
-            self._run.log(event="train", step=step, steps=steps, metric=metric)
-        if self._run.checkpoint_due(self._budget.checkpoint_minutes):
-            if self._arrived:
-                self._checkpoint()
-            progress = Progress(step, {"calls": self._calls, "strategy": state()})
-            self._run.checkpoint(Checkpoint(progress, summary={"step": step, "steps": steps}))
+        self._keeping.keep_training(step, steps, lambda: {"calls": self._calls, "strategy": state()}, metric)
         self._run.stop_if_asked()
         if self._time_is_up and step < steps:
             self._run.log(event="time is up", step=step, steps=steps)
             out.note(f"the time is up: training ends after {step:,} of {steps:,} steps")
         return not self._time_is_up
-
-    def _listed(self, found: Mapping[bytes, Score]) -> tuple[Archs, list[Score]]:
-        flat = np.frombuffer(b"".join(found), dtype=np.int64)
-        return flat.reshape(len(found), len(self.space.decisions)), list(found.values())
-
-    def _restore(self) -> dict[bytes, Score]:
-        trials = self._run.restore(History)
-        if trials is None:
-            return {}
-        self._run.log(event="resume", evaluated=len(trials.archs))
-        columns = zip(trials.accuracy.tolist(), trials.loss.tolist(), trials.images.tolist(), strict=True)
-        scores = [Score(*values, trials.errors.get(row)) for row, values in enumerate(columns)]
-        return {arch.tobytes(): score for arch, score in zip(trials.archs, scores, strict=True)}

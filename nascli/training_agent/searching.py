@@ -100,8 +100,8 @@ def _run(
     run.facts |= {"data": data.fingerprint if data else None, **facts}
     job = partial(Job.of, {"evaluator": told.evaluator, **told.parts}, inputs, facts)
     with told.executor.workers(evaluator, job, run) as workers:
-        problem = Problem(record, feasible.model, feasible, evaluator, run, told, workers)
-        problem.data, problem.offers = data, evaluator.offered(inputs.supernet)
+        problem = Problem(record, feasible.model, feasible, evaluator, run, told, workers, data)
+        problem.offers = evaluator.offered(inputs.supernet)
         with run.progress("searching", min(told.max_evaluations, feasible.count.upper)) as problem.bar:
             try:
                 winner, score, found, front = _search(strategy, problem, run)

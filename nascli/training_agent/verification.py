@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from nascli.dataflow.identities import Pairs
 from nascli.errors import RunFailed
-from nascli.extras import need
 
 Values = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -69,12 +68,13 @@ def verification(
     (the protocol of LFW, Huang et al., 2007). `auc` with an interval by leaving out one identity at a time, since
     pairs share identities. `tar_at_far`: the share of true pairs accepted where at most so many false ones are.
     """
-    metrics = _metrics()
+    from sklearn.metrics import roc_auc_score, roc_curve
+
     same = pairs[:, 2] == 1
     accuracies = _accuracies(cosines, same, min(folds, len(pairs)))
-    fpr, tpr, _ = metrics.roc_curve(same, cosines)
+    fpr, tpr, _ = roc_curve(same, cosines)
     kept = np.unique(np.linspace(0, len(fpr) - 1, POINTS).round().astype(int))
-    auc = float(metrics.roc_auc_score(same, cosines))
+    auc = float(roc_auc_score(same, cosines))
     error = _error_of_auc(cosines, pairs, labels)
     return {
         "pairs": len(pairs),
@@ -86,13 +86,6 @@ def verification(
         "tar_at_far": {f"{rate:g}": float(tpr[fpr <= rate].max()) for rate in far},
         "roc": {"far": fpr[kept].tolist(), "tar": tpr[kept].tolist()},
     }
-
-
-def _metrics() -> Any:
-    need("verification", "sklearn")
-    import sklearn.metrics
-
-    return sklearn.metrics
 
 
 def _accuracies(cosines: Values, same: Flags, folds: int) -> list[float]:
@@ -129,11 +122,13 @@ def _equal_error(fpr: Values, tpr: Values) -> float:
 
 def _error_of_auc(cosines: Values, pairs: Pairs, labels: npt.NDArray[np.int64]) -> float:
     """The jackknife's standard error over identities."""
-    metrics, of_pair, same = _metrics(), labels[pairs[:, :2]], pairs[:, 2] == 1
+    from sklearn.metrics import roc_auc_score
+
+    of_pair, same = labels[pairs[:, :2]], pairs[:, 2] == 1
     values = []
     for identity in np.unique(of_pair):
         kept = (of_pair != identity).all(axis=1)
         if same[kept].any() and not same[kept].all():
-            values.append(metrics.roc_auc_score(same[kept], cosines[kept]))
+            values.append(roc_auc_score(same[kept], cosines[kept]))
     n = len(values)
     return float(np.sqrt((n - 1) / n * np.sum((np.array(values) - np.mean(values)) ** 2))) if n > 1 else 0.5

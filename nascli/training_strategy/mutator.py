@@ -85,8 +85,8 @@ class BaseMutator(nn.Module):
         """The output of an input choice among `tensors`, in the order of its candidates."""
         self._missing(mutable, "on_forward_input_choice")
 
-    def on_forward_repeat(self, mutable: Repeat, *args: Any, **kwargs: Any) -> Any:
-        """The output of a repeated block."""
+    def on_forward_repeat(self, mutable: Repeat, x: Any) -> Any:
+        """The output of a repeated block that was called with `x`."""
         self._missing(mutable, "on_forward_repeat")
 
     def _missing(self, mutable: Mutable, callback: str) -> NoReturn:
@@ -148,9 +148,9 @@ class Mutator(BaseMutator, ABC):
         """The sampled tensors, reduced."""
         return self._chooser(mutable).on_forward_input_choice(mutable, tensors)
 
-    def on_forward_repeat(self, mutable: Repeat, *args: Any, **kwargs: Any) -> Any:
+    def on_forward_repeat(self, mutable: Repeat, x: Any) -> Any:
         """The sampled depths' outputs, reduced."""
-        return self._chooser(mutable).on_forward_repeat(mutable, *args, **kwargs)
+        return self._chooser(mutable).on_forward_repeat(mutable, x)
 
     def of(self, mutable: Mutable) -> Selection:
         """What the sample selects for a choice, for modules that look at several choices at once (`sgnas`)."""

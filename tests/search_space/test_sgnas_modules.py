@@ -157,7 +157,7 @@ class Silent:
     def on_forward_input_choice(self, choice: Any, tensors: Any) -> Any:
         raise AssertionError
 
-    def on_forward_repeat(self, choice: Any, *args: Any, **kwargs: Any) -> Any:
+    def on_forward_repeat(self, choice: Any, x: Any) -> Any:
         raise AssertionError
 
 

@@ -71,14 +71,14 @@ def test_the_choosers_are_called_for_each_kind_of_choice() -> None:
         def on_forward_input_choice(self, choice: InputChoice, tensors: Any) -> Any:
             return "input", choice, tensors
 
-        def on_forward_repeat(self, choice: Repeat, *args: Any, **kwargs: Any) -> Any:
-            return "repeat", choice, args, kwargs
+        def on_forward_repeat(self, choice: Repeat, x: Any) -> Any:
+            return "repeat", choice, x
 
     one, two, three = layer(), InputChoice(2), Repeat([Scaled(2)], (0, 1))
     with choosing(Told()):
         assert one(1, b=2) == ("layer", one, (1,), {"b": 2})
         assert two((X, None)) == ("input", two, [X, None])
-        assert three(3) == ("repeat", three, (3,), {})
+        assert three(3) == ("repeat", three, 3)
 
 
 def test_a_choice_runs_by_its_own_chooser_where_nothing_else_chooses() -> None:

@@ -72,7 +72,7 @@ def test_what_came_before_its_turn_is_in_a_checkpoint(tmp_path: Path) -> None:
     parts.budget = Budget(checkpoint_minutes=0.0)
     problem = backwards(parts)
     coming = problem._workers.scores([FOUR[:1], FOUR[1:2]])
-    problem._receive(*next(coming))
+    problem._keeping.add(*next(coming))
     saved = History.open(tmp_path / "arch.npy.run/last.h5").payload
     assert (saved.archs.tolist(), problem.evaluated) == ([FOUR[1].tolist()], 0)
 

@@ -162,7 +162,8 @@ def test_chance_lies_inside_the_interval_of_random_embeddings() -> None:
     assert found["tar_at_far"]["0.1"] == pytest.approx(0.1, abs=0.06)
 
 
-def test_without_the_package_verification_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named_before_anything_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
+    flow = GeneratedFaces(GeneratedFaces.Config(identities=6, test_identities=2, pictures=2, size=8))
     with pytest.raises(UsageError, match="verification needs the package scikit-learn"):
-        verification(np.ones(2), np.array([[0, 1, 1], [0, 2, 0]]), np.array([0, 0, 1]), 2, (0.5,))
+        AGENT.check(Tiny(Tiny.Config(input_shape=(3, 8, 8), classes=17)), flow)

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nascli.artifacts.history import History
 from nascli.errors import BudgetSpent, RunFailed, UsageError
 from nascli.search_strategy.base import Score
 from nascli.space import Archs
@@ -101,12 +100,6 @@ def test_a_failed_score_is_kept_and_costs_an_evaluation(tmp_path: Path) -> None:
     assert problem.history().payload.errors == {0: "broken"}
 
 
-def test_a_history_says_how_many_images_its_scores_are_of(tmp_path: Path) -> None:
-    problem = toy(tmp_path, TABLES).problem()
-    problem.score(archs([0, 0], [1, 1], [0, 0]))
-    assert problem.history().header.summary["images"] == problem.images == 20
-
-
 def test_a_search_in_which_everything_failed_says_why(tmp_path: Path) -> None:
     problem = Toy(tmp_path, chain({"macs": TABLES}), lambda arch: FAILED).problem()
     problem.score(archs([1, 0], [0, 0]))
@@ -119,22 +112,6 @@ def test_a_search_that_scored_nothing_says_so(tmp_path: Path) -> None:
     with pytest.raises(RunFailed) as caught:
         toy(tmp_path, TABLES).problem().best()
     assert caught.value.why == "nothing was scored"
-
-
-def test_the_history_holds_every_candidate_with_its_costs(tmp_path: Path) -> None:
-    problem = toy(tmp_path, TABLES).problem()
-    problem.score(archs([2, 2], [0, 0], [2, 0]))
-    trials = problem.history().payload
-    assert trials.archs.tolist() == [[2, 2], [0, 0], [2, 0]]
-    assert trials.costs["macs"].tolist() == [14, 1, 6]
-    assert trials.accuracy.tolist() == [1.0, 1 / 14, 6 / 14]
-    assert trials.images.tolist() == [10] * 3
-
-
-def test_an_empty_history_can_be_written(tmp_path: Path) -> None:
-    history = toy(tmp_path, TABLES).problem().history()
-    history.write(tmp_path / "history.h5")
-    assert History.open(tmp_path / "history.h5").payload.archs.shape == (0, 2)
 
 
 def test_an_evaluator_of_scores_alone_offers_nothing_else(tmp_path: Path) -> None:
@@ -179,10 +156,3 @@ def test_when_the_time_is_up_what_was_scored_by_then_decides(tmp_path: Path) -> 
     with pytest.raises(BudgetSpent):
         problem.score(archs([0, 0]))
     assert problem.best()[0].tolist() == [1, 0]
-
-
-def test_the_rows_of_a_front_are_in_the_history(tmp_path: Path) -> None:
-    problem = toy(tmp_path, TABLES).problem()
-    problem.score(archs([1, 0], [0, 0], [0, 1]))
-    assert problem.history(archs([0, 1], [1, 0])).header.summary["front"] == [2, 0]
-    assert "front" not in problem.history().header.summary

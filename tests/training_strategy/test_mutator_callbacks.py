@@ -29,9 +29,9 @@ class Watching(BaseMutator):
         self.calls.append((mutable.key, len(tensors)))
         return tensors[1]
 
-    def on_forward_repeat(self, mutable: Repeat, *args: Any, **kwargs: Any) -> Any:
-        self.calls.append((mutable.key, args, kwargs))
-        return -args[0]
+    def on_forward_repeat(self, mutable: Repeat, x: Any) -> Any:
+        self.calls.append((mutable.key, x))
+        return -x
 
 
 def test_callbacks_run_the_choices_of_a_plain_call() -> None:

@@ -9,9 +9,9 @@ import pytest
 from nascli.component import Kind, Reference, resolve
 from nascli.config import Config, Origin, validate
 from nascli.errors import ComponentError, ConfigError
+from tests.conftest import Write
 
-from .conftest import Write
-from .test_component import LOSS, found
+from .test_references import LOSS, found
 
 
 def refused(value: Any, base: Path = Path()) -> str:
@@ -79,6 +79,10 @@ def test_an_incomplete_class_is_refused_with_what_it_lacks(write: Write, tmp_pat
         ("def f():\n    raise RuntimeError('[n]')\nf()\n", r"RuntimeError: \[n\] \(loss\.py, line 2\)"),
         ("\nimport no_such_module\n", r"ModuleNotFoundError.*no_such_module.*\(loss\.py, line 2\)"),
         ("raise SystemExit(0)\n", r"SystemExit.*line 1"),
+        (
+            "from nascli.component import resolve\nresolve('criterion', 'x')\n",
+            r"ComponentError[\s\S]*, line 2\)",
+        ),
     ],
 )
 def test_a_file_that_does_not_import_is_told_with_its_line(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from nascli.artifacts.history import History
 from nascli.errors import Interrupted
 from nascli.search_strategy.base import Score, SearchStrategy
 from nascli.search_strategy.evolution import Evolution
@@ -217,3 +218,32 @@ def test_the_time_of_an_interrupted_run_is_not_counted(tmp_path: Path) -> None:
     resumed = parts.problem(resume=True)
     resumed.score(archs([1, 0]))
     assert resumed.remaining == 0
+
+
+def test_a_history_says_how_many_images_its_scores_are_of(tmp_path: Path) -> None:
+    problem = toy(tmp_path, TABLES).problem()
+    problem.score(archs([0, 0], [1, 1], [0, 0]))
+    assert problem.history().header.summary["images"] == problem.images == 20
+
+
+def test_the_history_holds_every_candidate_with_its_costs(tmp_path: Path) -> None:
+    problem = toy(tmp_path, TABLES).problem()
+    problem.score(archs([2, 2], [0, 0], [2, 0]))
+    trials = problem.history().payload
+    assert trials.archs.tolist() == [[2, 2], [0, 0], [2, 0]]
+    assert trials.costs["macs"].tolist() == [14, 1, 6]
+    assert trials.accuracy.tolist() == [1.0, 1 / 14, 6 / 14]
+    assert trials.images.tolist() == [10] * 3
+
+
+def test_an_empty_history_can_be_written(tmp_path: Path) -> None:
+    history = toy(tmp_path, TABLES).problem().history()
+    history.write(tmp_path / "history.h5")
+    assert History.open(tmp_path / "history.h5").payload.archs.shape == (0, 2)
+
+
+def test_the_rows_of_a_front_are_in_the_history(tmp_path: Path) -> None:
+    problem = toy(tmp_path, TABLES).problem()
+    problem.score(archs([1, 0], [0, 0], [0, 1]))
+    assert problem.history(archs([0, 1], [1, 0])).header.summary["front"] == [2, 0]
+    assert "front" not in problem.history().header.summary

@@ -5,11 +5,10 @@ from typing import Annotated, Any
 
 import pytest
 
-from nascli.component import KINDS, Component, Kind, Reference, claims, digest_of, installed, resolve
+from nascli.component import KINDS, Component, Kind, Reference, digest_of, installed, resolve
 from nascli.config import Config, Origin, validate
 from nascli.criterion.cross_entropy import CrossEntropy
-
-from .conftest import Write
+from tests.conftest import Write
 
 LOSS = """
 from nascli.criterion.base import Criterion
@@ -27,9 +26,6 @@ class Mine(Criterion):
 
 def found(value: Any, base: Path = Path()) -> Reference:
     return resolve("criterion", value, Origin(base=base))
-
-
-# --- what a reference may be -----------------------------------------------------------------------------------------
 
 
 def test_a_name_finds_the_installed_component() -> None:
@@ -91,47 +87,6 @@ def test_a_reference_that_is_resolved_already_is_kept() -> None:
     assert validate(Settings, {"criterion": reference}, Origin()).criterion is reference
 
 
-# --- digests ---------------------------------------------------------------------------------------------------------
-
-
-def test_the_digest_of_a_file_changes_with_its_content_and_not_with_its_place(write: Write) -> None:
-    first, same, other = write("a.py", "x = 1"), write("deep/b.py", "x = 1"), write("c.py", "x = 2")
-    assert digest_of(first) == digest_of(same) != digest_of(other)
-
-
-@pytest.mark.parametrize("change", [("in.py", "x = 2"), ("new.py", ""), ("sub/in.py", "x = 1")])
-def test_the_digest_of_a_folder_changes_with_any_python_file(write: Write, tmp_path: Path, change: Any) -> None:
-    write("pack/__init__.py", "")
-    write("pack/in.py", "x = 1")
-    before = digest_of(tmp_path / "pack")
-    write(f"pack/{change[0]}", change[1])
-    assert digest_of(tmp_path / "pack") != before
-
-
-def test_the_digest_of_a_folder_passes_over_what_python_leaves_there(write: Write, tmp_path: Path) -> None:
-    write("pack/__init__.py", "")
-    before = digest_of(tmp_path / "pack")
-    write("pack/__pycache__/x.pyc", "compiled")
-    assert digest_of(tmp_path / "pack") == before
-
-
-def test_renaming_a_file_of_a_folder_changes_the_digest(write: Write, tmp_path: Path) -> None:
-    write("pack/a.py", "x = 1")
-    before = digest_of(tmp_path / "pack")
-    (tmp_path / "pack/a.py").rename(tmp_path / "pack/b.py")
-    assert digest_of(tmp_path / "pack") != before
-
-
-def test_moving_text_between_files_changes_the_digest(write: Write, tmp_path: Path) -> None:
-    for folder, (a, b) in {"one": ("x = 1\n", "y = 2\n"), "two": ("x = 1\ny = 2\n", "")}.items():
-        write(f"{folder}/a.py", a)
-        write(f"{folder}/b.py", b)
-    assert digest_of(tmp_path / "one") != digest_of(tmp_path / "two")
-
-
-# --- all that is installed -------------------------------------------------------------------------------------------
-
-
 REQUIRED = {
     "chain": {"search": [{"out": 8}], "candidates": [{"op": "skip"}]},
     "image_folder": {"path": "images"},
@@ -152,13 +107,3 @@ def test_a_component_takes_its_own_settings_alone() -> None:
 
     with pytest.raises(TypeError, match=r"takes a CrossEntropy\.Config"):
         CrossEntropy(Other())
-
-
-def test_a_package_that_pip_left_half_installed_does_not_break_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    left = tmp_path / "half-1.0.dist-info"
-    left.mkdir()
-    (left / "entry_points.txt").write_text("[nascli.search_space]\ntiny = half:Tiny\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    assert [point.value for point in claims("nascli.search_space")["tiny"]][-1:] == ["nascli.search_space.tiny:Tiny"]
