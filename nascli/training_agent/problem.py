@@ -269,10 +269,11 @@ class Problem:
             progress = Progress(step, {"calls": self._calls, "strategy": state()})
             self._run.checkpoint(Checkpoint(progress, summary={"step": step, "steps": steps}))
         self._run.stop_if_asked()
-        if self._time_is_up and step < steps:
+        is_late = self._time_is_up
+        if is_late and step < steps:
             self._run.log(event="time is up", step=step, steps=steps)
             out.note(f"the time is up: training ends after {step:,} of {steps:,} steps")
-        return not self._time_is_up
+        return not is_late
 
     def _listed(self, found: Mapping[bytes, Score]) -> tuple[Archs, list[Score]]:
         flat = np.frombuffer(b"".join(found), dtype=np.int64)
