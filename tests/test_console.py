@@ -95,6 +95,12 @@ def test_an_error_is_told_in_quiet_mode_too(capsys: Captured) -> None:
     assert capsys.readouterr().err == "error: wrong\n"
 
 
+def test_a_wrong_choice_is_told_without_the_words_of_python(in_process: Command) -> None:
+    done = in_process("evaluate", "--precision", "fp64", "-o", "report.json")
+    assert done.returncode == 2
+    assert "error: Invalid value for '--precision': 'fp64' is not one of '32', 'fp32'" in done.stderr
+
+
 def test_an_error_in_text_is_its_lines() -> None:
     assert str(UsageError("a", why="b", hint="c")) == "a\nb\nc"
     assert str(UsageError("a", hint="c")) == "a\nc"
