@@ -132,7 +132,8 @@ def _told(error: BaseException, arguments: list[str]) -> NascliError:
     """What a person is told of an exception: the cause, a hint and the exit code."""
     words = shlex.join(["nascli", *arguments])
     if isinstance(error, typer.TyperException):
-        return UsageError(error.format_message(), hint=shlex.join(["nascli", *(_called(arguments) or ()), "--help"]))
+        what = error.format_message().replace("Value error, ", "")
+        return UsageError(what, hint=shlex.join(["nascli", *(_called(arguments) or ()), "--help"]))
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         hint = f"run it again, with --resume if there is a checkpoint: {words}"
         return Interrupted("stopped at once", why="what the last checkpoint holds can be resumed", hint=hint)

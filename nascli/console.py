@@ -34,6 +34,7 @@ class Out:
         self.verbose = False
         self.muted = False
         """Whether another process of the same run speaks."""
+        self._warned: set[str] | None = None
 
     def speak(self, json: bool, quiet: bool = False, verbose: bool = False) -> None:
         """Speak as the flags `--json`, `--quiet` and `--verbose` of a command say."""
@@ -72,7 +73,20 @@ class Out:
 
     def warning(self, text: str) -> None:
         """A warning on stderr, in every mode."""
+        if self._warned is not None:
+            if text in self._warned:
+                return
+            self._warned.add(text)
         _console(sys.stderr).print(Text.assemble(("warning: ", "yellow"), text), soft_wrap=True)
+
+    @contextmanager
+    def warning_once(self) -> Iterator[None]:
+        """Tell what several runs of one command warn of once."""
+        self._warned = set()
+        try:
+            yield
+        finally:
+            self._warned = None
 
     def error(self, error: NascliError) -> None:
         """What, why and the next command, on stderr; one JSON object in json mode."""

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from nascli.console import out
+
 settings.register_profile("nascli", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("nascli")
 
@@ -22,6 +24,12 @@ ROOT = Path(__file__).parents[1]
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Write = Callable[[str, str], Path]
 Lock = Callable[[Path], None]
+
+
+@pytest.fixture(autouse=True)
+def human() -> None:
+    """Every test begins with an `out` that speaks to people, whatever command a test before it ran in this process."""
+    out.speak(json=False)
 
 
 @pytest.fixture

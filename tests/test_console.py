@@ -5,7 +5,6 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,12 +21,8 @@ MARKUP = ["[bold]x[/bold]", "runs/[n_layers]/lut.h5", "[/]", "[link=http://x]y",
 
 
 @pytest.fixture(autouse=True)
-def human(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
-    before = out.mode, out.verbose
-    out.mode, out.verbose = "human", False
-    yield
-    out.mode, out.verbose = before
 
 
 # --- text is never markup --------------------------------------------------------------------------------------------
@@ -100,6 +95,12 @@ def test_an_error_is_told_in_quiet_mode_too(capsys: Captured) -> None:
     assert capsys.readouterr().err == "error: wrong\n"
 
 
+def test_a_wrong_choice_is_told_without_the_words_of_python(in_process: Command) -> None:
+    done = in_process("evaluate", "--precision", "fp64", "-o", "report.json")
+    assert done.returncode == 2
+    assert "error: Invalid value for '--precision': 'fp64' is not one of '32', 'fp32'" in done.stderr
+
+
 def test_an_error_in_text_is_its_lines() -> None:
     assert str(UsageError("a", why="b", hint="c")) == "a\nb\nc"
     assert str(UsageError("a", hint="c")) == "a\nc"
@@ -113,6 +114,15 @@ def test_notes_are_for_people_alone(capsys: Captured, mode: Mode, said: str) -> 
     out.mode = mode
     out.note("hello")
     assert capsys.readouterr() == ("", said)
+
+
+def test_what_several_runs_warn_of_is_told_once(capsys: Captured) -> None:
+    for _ in range(2):
+        with out.warning_once():
+            for text in ("careful", "slow", "careful"):
+                out.warning(text)
+    out.warning("careful")
+    assert capsys.readouterr().err.split() == ["warning:", "careful", "warning:", "slow"] * 2 + ["warning:", "careful"]
 
 
 @pytest.mark.parametrize("mode", ["human", "json", "quiet"])

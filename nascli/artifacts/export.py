@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nascli.artifacts.reported import JsonArtifact
+from nascli.artifacts.reported import ReportedArtifact
 
 
-class Export(JsonArtifact):
+class Export(ReportedArtifact):
     """What a network was written as, for use without nascli (JSON)."""
 
     kind = "export"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nascli.artifacts.reported import JsonArtifact
+from nascli.artifacts.reported import ReportedArtifact
 
 
-class Report(JsonArtifact):
+class Report(ReportedArtifact):
     """The evaluation of one network (JSON)."""
 
     kind = "report"

@@ -18,7 +18,7 @@ class Reported:
     measured: Mapping[str, Any] = field(default_factory=dict)
 
 
-class JsonArtifact(Artifact[Reported]):
+class ReportedArtifact(Artifact[Reported]):
     """Facts about one network (JSON)."""
 
     suffix = ".json"

@@ -68,7 +68,7 @@ def compare(  # noqa: PLR0913, PLR0917 (options of a command)
     known = _truth(contest, truth) if truth else None
     before = _before(folder / "compare.json")
     folder.mkdir(parents=True, exist_ok=True)
-    with _session(contest):
+    with _session(contest), out.warning_once():
         runs, seconds = contend(contest, folder, known)
     present(_written(folder / "compare.json", runs, {**before, **seconds}), "wrote")
 

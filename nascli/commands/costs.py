@@ -99,7 +99,7 @@ def _size(name: str, costs: Mapping[str, Any]) -> list[object]:
 
 
 def _cost(name: str, costs: Mapping[str, Any]) -> list[object]:
-    numbers = (costs["supernet_params"], *(costs["macs"][name] for name in STATISTICS))
+    numbers = (costs["supernet_params"], *(costs["macs"][statistic] for statistic in STATISTICS))
     return [name, *(number / MILLION for number in numbers)]
 
 

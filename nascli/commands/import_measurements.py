@@ -112,7 +112,7 @@ def _check_unit(metric: str, unit: str) -> None:
     if unit in UNITS and unit_of(metric) is None:
         plain = metric.partition("@")[0]
         what = f"--metric {plain}: the values are in {unit}, and the name does not say so"
-        raise UsageError(what, hint=f"--metric {plain}_{unit.lower()}")
+        raise UsageError(what, hint=f"--metric {plain}_{unit.lower().replace('µ', 'u')}")
 
 
 def _made(

@@ -36,15 +36,17 @@ def _unknown(feasible: FeasibleSet) -> Iterator[str]:
         if not (metric.exact or metric.is_integer) and metric.error is None:
             yield (
                 f"bounds on {name} have no margin: no whole networks tell how far its table is off; "
-                f"measure some: {_way(metric)}; or --margin 0 if that is meant"
+                f"{_way(metric)}; or --margin 0 if that is meant"
             )
 
 
 def _way(metric: Metric) -> str:
-    """How its table is made with whole networks: an imported one notes its file."""
+    """How its table is made with whole networks: an imported one notes its file, one that was sampled its rounds."""
     meter, _, device = metric.name.partition("@")
     if "file" in metric.notes:
-        return "nascli export-blocks -c CONFIG --networks 60 -o blocks, then nascli import-measurements"
+        return "measure some: nascli export-blocks -c CONFIG --networks 60 -o blocks, then nascli import-measurements"
+    if "rounds" not in metric.notes:
+        return "if you know it, say it: --margin 0.05 is 5 %"
     use = meter if meter in installed("meter") else f"./FILE.py:{meter}"
     options = f"use: {use}, networks: 60" + (f", device: {device}" if device else "")
-    return f"nascli build-lut -c CONFIG --set 'meters=[macs, params, {{{options}}}]' -o lut.h5"
+    return f"measure some: nascli build-lut -c CONFIG --set 'meters=[macs, params, {{{options}}}]' -o lut.h5"

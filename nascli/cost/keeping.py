@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nascli.artifacts.checkpoint import Checkpoint, Progress
+from nascli.artifacts.formats import using
 from nascli.cost.rounds import Rounds
 from nascli.run import Run
 
@@ -10,14 +11,19 @@ EVERY_MINUTES = 0.25
 
 
 class RunKeeper:
-    """Keeps the rounds of all meters of a run; a resumed run leaves those that are done, and goes on with the next."""
+    """Keeps the rounds of all meters of a run; a resumed run leaves those that are done, and goes on with the next.
+
+    Raises:
+        ArtifactError: the interrupted run kept something else, as an older nascli did.
+    """
 
     def __init__(self, run: Run) -> None:
         self._run = run
         run.resumable = True
         kept = run.restore(Checkpoint)
         state = {} if kept is None else kept.state
-        self._rounds = {name: Rounds(**{**it, "samples": it["samples"].numpy()}) for name, it in state.items()}
+        with using(run.folder):
+            self._rounds = {name: Rounds(**{**it, "samples": it["samples"].numpy()}) for name, it in state.items()}
 
     def restore(self, metric: str, columns: int) -> Rounds | None:
         """The rounds of an interrupted run; those of the same settings have as many columns."""

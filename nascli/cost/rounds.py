@@ -91,18 +91,18 @@ def run_rounds(
     """
     kept = keeper.restore(metric, len(samplers)) if keeper else None
     found = before = kept or Rounds(np.empty((0, len(samplers))))
-    load, begun = Load(), time.monotonic()
     done = kept is not None and goal.ends(judged(kept.samples), kept.seconds)
-    budget, spent = round(goal.budget_s), round(before.seconds)
-    with out.progress(f"{metric}: at most", budget, spent) as bar:  # in seconds: nobody knows how many rounds
+    progress = out.progress(f"{metric}: at most", round(goal.budget_s), round(before.seconds))
+    load, begun = Load(), time.monotonic()
+    with progress as bar:  # in seconds: nobody knows how many rounds
         while not done:
-            spent = round(found.seconds)
-            row, seconds = _round(samplers, np.random.default_rng(len(found.samples))), time.monotonic() - begun
+            row, told = _round(samplers, np.random.default_rng(len(found.samples))), round(found.seconds)
+            seconds = time.monotonic() - begun
             meanwhile = together(before.load, before.seconds, load.facts(threads), seconds)
             found = Rounds(np.vstack([found.samples, row]), before.seconds + seconds, meanwhile)
             seen = judged(found.samples)
             done = goal.ends(seen, found.seconds)
-            bar.advance(_told(seen), round(found.seconds) - spent)
+            bar.advance(_told(seen), round(found.seconds) - told)
             if keeper:
                 keeper.keep(metric, found)
     return found

@@ -21,9 +21,7 @@ KINDS: tuple[Mapping[str, Fraction], ...] = (
 
 UNITS = tuple(unit for kind in KINDS for unit in kind)
 
-_NAMED = {
-    unit.lower(): unit for unit in ("s", "ms", "us", "ns", "J", "mJ", "uJ", "nJ", "W", "mW", "B", "kB", "MB", "GB")
-}
+_NAMED = {unit.lower(): unit for unit in UNITS if unit.isascii()}
 
 
 def unit_of(metric: str) -> str | None:

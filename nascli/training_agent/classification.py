@@ -52,7 +52,8 @@ class Classification(TrainingAgent):
         super().check(space, dataflow)
         labels = dataflow.labels_of(dataflow.indices("train")[:1])
         if labels.ndim != 1 or labels.dtype.kind == "f":
-            what = f"classification knows one class an image, '{dataflow.name}' has {labels.dtype} {labels.shape[1:]}"
+            has = f"{labels.dtype} {list(labels.shape[1:]) or 'numbers'}"
+            what = f"classification knows one class an image, '{dataflow.name}' has {has}"
             raise UsageError(what, hint="write an agent for such labels: nascli scaffold training-agent NAME")
 
     def judge(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -84,7 +84,7 @@ def evaluate(space: SearchSpace, setup: Setup, engines: Engines, model: Model, l
     batches = setup.dataflow.batches("test", train=False, device=engine.device, channels_last=True, ranks=ranks)
     parts = dealt(ranks.gather(predict(placed, batches, engine)))
     if not ranks.is_first:
-        return Reported({}, {})
+        return Reported({})
     outputs, labels = (torch.cat(part) for part in zip(*parts, strict=True))
     report = setup.agent.report(outputs, labels, setup.dataflow.describe().classes)
     report |= {"architecture": list(arch), **costs}

@@ -223,7 +223,8 @@ class Problem:
             self.bar.advance(f"training {step}/{steps}  {metric}".rstrip(), by=0)
         self._keeping.keep_training(step, steps, lambda: {"calls": self._calls, "strategy": state()}, metric)
         self._run.stop_if_asked()
-        if self._time_is_up and step < steps:
+        is_late = self._time_is_up
+        if is_late and step < steps:
             self._run.log(event="time is up", step=step, steps=steps)
             out.note(f"the time is up: training ends after {step:,} of {steps:,} steps")
-        return not self._time_is_up
+        return not is_late

@@ -1,6 +1,6 @@
 """What nascli promises, one check after another: its command, exit code, last words and minutes, as one table.
 
-    nox -s acceptance [-- --only WORDS …] [--data FOLDER] [--markdown FILE]
+    nox -s acceptance [-- --only WORDS …] [--markdown FILE]
 
 Some are timed: leave the machine alone meanwhile. A check fails if its exit code or its output is not what it must be;
 what fails is told with the end of its output. What takes more than ten minutes a command is not here: `nox --list`.

@@ -214,3 +214,18 @@ def test_the_difference_to_the_first_supernet_is_shown_where_there_are_several()
     place = columns.index("over a ± 95 %")
     assert [str(row[place])[:7] for row in cells] == ["+0.3750", "", "", "-0.4375"]
     assert not any(name.startswith("over a") for name in shown(dict(list(TWO.items())[:2]))[0])
+
+
+METER = """
+def energy_mj(module, x):
+    return 1.0 + sum(p.numel() for p in module.parameters())
+"""
+
+
+def test_what_all_runs_warn_of_is_told_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "meter.py").write_text(METER)
+    meters = "meters=[{use: ./meter.py:energy_mj, rounds: 3, networks: 0}]"
+    assert run(["build-lut", "-c", "run.yaml", "--set", meters, "-o", "lut.h5", "-q"]) == 0
+    capsys.readouterr()
+    compared("--lut", "lut.h5", "--set", "constraint=energy_mj<=1e9", "--seeds", "2", "-q")
+    assert capsys.readouterr().err.count("bounds on energy_mj have no margin") == 1

@@ -18,6 +18,7 @@ from nascli.cli import run
 from nascli.component import resolve
 from nascli.cost.feasible import FeasibleSet
 from nascli.cost.table import from_table
+from nascli.cost.units import UNITS
 from nascli.space import Space
 from tests.cost.helpers import feasible
 
@@ -224,6 +225,7 @@ def test_an_existing_table_is_replaced_only_with_force(capsys: Captured, folder:
         (["--fill", "zero"], "no such way"),
         (["--unit", "parsec"], "line 2: unknown unit 'parsec'"),
         (["--metric", "latency", "--unit", "us"], "hint: --metric latency_us"),
+        (["--metric", "latency", "--unit", "µs"], "hint: --metric latency_us"),
     ],
 )
 def test_a_wrong_command_line_is_refused(
@@ -233,6 +235,14 @@ def test_a_wrong_command_line_is_refused(
     assert taken(file, tmp_path / "lut.h5", *words) == 2
     assert said in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["blocks"]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_every_unit_has_a_name_that_says_so(capsys: Captured, folder: Path, tmp_path: Path, unit: str) -> None:
+    file = fill_in(folder, unit=unit)
+    assert taken(file, tmp_path / "lut.h5", "--metric", "cost") == 2
+    hint = capsys.readouterr().err.partition("hint: ")[2].split()
+    assert taken(file, tmp_path / "lut.h5", *hint) == 0
 
 
 def test_a_file_that_is_not_there_exits_3(capsys: Captured, tmp_path: Path) -> None:

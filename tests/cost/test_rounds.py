@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from nascli.artifacts.checkpoint import Checkpoint, Progress
 from nascli.cost.keeping import RunKeeper
 from nascli.cost.load import Load, disturbed, together
 from nascli.cost.rounds import Array, Goal, Judged, Rounds, Sampler, half_difference, reliability, run_rounds, spearman
-from nascli.errors import Interrupted
+from nascli.errors import ArtifactError, Interrupted
 from nascli.run import Run
 
 EVERYTHING: Judged = np.asarray
@@ -98,6 +100,12 @@ def test_a_run_that_is_asked_to_stop_resumes_with_its_samples(tmp_path: Path) ->
     assert (kept.seconds, kept.load) == (0.25, {"others": None, "waiting": 0.5})
     assert again.restore("x", 3) is None
     assert again.restore("y", 2) is None
+
+
+def test_what_an_older_nascli_kept_is_no_bug(tmp_path: Path) -> None:
+    Run(tmp_path / "lut.h5").checkpoint(Checkpoint(Progress(1, {"x": torch.ones(1, 2)})))
+    with pytest.raises(ArtifactError, match="what it holds is not what a stage writes"):
+        RunKeeper(Run(tmp_path / "lut.h5", resume=True))
 
 
 def test_reliability_is_the_rank_correlation_of_the_halves() -> None:

@@ -18,6 +18,8 @@ VALUES = st.floats(0, 1e200, allow_subnormal=False)
         ("latency_ms@pixel3", "ms"),
         ("energy_mj@eyeriss", "mJ"),
         ("peak_memory_mb", "MB"),
+        ("peak_memory_mib", "MiB"),
+        ("time_us", "us"),
         ("time_s", "s"),
         ("macs", None),
         ("params", None),

@@ -165,7 +165,14 @@ def test_a_test_label_that_stands_for_no_class_is_refused() -> None:
         report([0, 1], [0, 9])
 
 
-@pytest.mark.parametrize("labels", [np.zeros((6, CLASSES_OF_SPACE), np.float32), np.zeros(6, np.float32)])
-def test_labels_that_are_no_single_class_are_refused(labels: np.ndarray[Any, Any]) -> None:
-    with pytest.raises(UsageError, match="classification knows one class an image, 'custom' has float32"):
+@pytest.mark.parametrize(
+    ("labels", "has"),
+    [
+        (np.zeros((6, CLASSES_OF_SPACE), np.float32), rf"float32 \[{CLASSES_OF_SPACE}\]"),
+        (np.zeros(6, np.float32), "float32 numbers"),
+        (np.zeros((6, 2, 3), np.int64), r"int64 \[2, 3\]"),
+    ],
+)
+def test_labels_that_are_no_single_class_are_refused(labels: np.ndarray[Any, Any], has: str) -> None:
+    with pytest.raises(UsageError, match=f"classification knows one class an image, 'custom' has {has}"):
         Classification().check(tiny(), Labelled(labels))

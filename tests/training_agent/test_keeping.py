@@ -83,6 +83,14 @@ def test_training_ends_when_the_time_is_up_and_that_is_said(tmp_path: Path, caps
     assert gradual(tmp_path).keep(1, 5, dict)
 
 
+def test_the_clock_is_asked_once_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([False, True])
+    monkeypatch.setattr(Problem, "_time_is_up", property(lambda problem: next(answers)))
+    problem = gradual(tmp_path)
+    assert problem.keep(1, 5, dict)
+    assert not problem.keep(2, 5, dict)
+
+
 def test_steps_of_training_are_logged_now_and_then_and_at_the_end(tmp_path: Path) -> None:
     problem = gradual(tmp_path)
     for step in range(1, 61):

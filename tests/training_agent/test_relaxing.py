@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from nascli.console import out
 from nascli.errors import ConfigError
 from nascli.run import Run
 from nascli.space import Forward, Selection
@@ -105,7 +104,6 @@ def test_what_is_random_in_training_is_as_in_evaluation(tmp_path: Path) -> None:
 def test_what_a_forward_keeps_is_said_once_before_the_first(
     tmp_path: Path, supernet: Supernet, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out.mode = "human"
     source = relaxed(tmp_path, supernet)
     sizes = []
     for forward in (SPACE.forward(ARCH), mixture(logits())):
