@@ -121,7 +121,7 @@ def test_a_column_of_numbers_and_words_is_aligned_left(monkeypatch: pytest.Monke
     assert table.aligned == [False, False, True]
     html = page_of(monkeypatch, table)
     assert html.count('<td class="n">') == 2
-    assert "<td>3</td>" in html
+    assert '<td class="whole">3</td>' in html
 
 
 def test_names_may_break_at_their_underscores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -273,10 +273,11 @@ def test_a_narrow_interval_has_digits_that_are_not_zero() -> None:
         assert of(made).table("standings")[0][2] == text
 
 
-def test_times_and_architectures_stay_in_one_line() -> None:
+def test_times_and_short_words_stay_in_one_line() -> None:
     assert cell("2026-11-26T03:35:11+00:00") == Cell("2026-11-26 03:35:11+00:00", whole=True)
-    assert cell("1,0,1").whole
-    assert not cell("Tests of 2026").whole
+    assert [cell(text).shape for text in ("1,0,1", "lut.h5", "a b", "x" * 30, "a " * 40)] == [
+        "whole", "whole", "", "long", "long",
+    ]  # fmt: skip
 
 
 def test_all_settings_of_all_steps_are_there(whole: Seen) -> None:
