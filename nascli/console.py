@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
+from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 Mode = Literal["human", "json", "quiet"]
 
 NARROWEST = 8  # characters a column
+FOLDED = 2  # columns of a table whose words are broken before it becomes blocks of lines
+UNBROKEN = 24  # characters of a word that a table keeps in one line; of longer ones, as paths are, so many at least
+BARE: dict[str, Any] = {"box": box.SIMPLE_HEAD, "show_edge": False, "pad_edge": False, "padding": (0, 1, 0, 0)}
 ASCII = str.maketrans("├└│─→", "|`|->")
 
 
@@ -42,19 +47,27 @@ class Out:
         self.verbose = verbose
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """A table on stdout, numbers aligned right; where it is too narrow for one, a block of lines a row."""
+        """A table on stdout, numbers aligned right; without lines, then as blocks of lines, where it is too narrow."""
         console = _console(sys.stdout)
-        if console.width < NARROWEST * len(columns):
-            blocks = ("\n".join(f"{c}: {show(v)}" for c, v in zip(columns, row, strict=True)) for row in rows)
+        cells = [[show(cell) for cell in row] for row in rows]
+        texts = list(zip(columns, *cells, strict=True))
+        room = console.width - 3 * len(columns) - 1
+        bare = sum(map(_longest_word, texts)) > room and len(columns) > FOLDED
+        room = console.width - 2 * len(columns) + 2 if bare else room
+        widths = _widths(texts, room)
+        fits = sum(widths) <= room
+        if (bare and not fits) or console.width < NARROWEST * len(columns):
+            blocks = ("\n".join(f"{c}: {cell}" for c, cell in zip(columns, row, strict=True)) for row in cells)
             self.text("\n\n".join((title, *blocks, "")))
             return
-        table = Table(title=Text(title), title_justify="left")
-        for i, column in enumerate(columns):
-            numeric = bool(rows) and all(_is_number(row[i]) for row in rows)
-            table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(show(cell)) for cell in row))
-        console.print(table)
+        table = Table(**BARE) if bare else Table()
+        for i, (column, width) in enumerate(zip(columns, widths, strict=True)):
+            justify: Literal["left", "right"] = "right" if rows and all(_is_number(row[i]) for row in rows) else "left"
+            table.add_column(Text(column), justify=justify, overflow="fold", width=width if fits else None)
+        for row in cells:
+            table.add_row(*map(Text, row))
+        console.print(Text(title, style="table.title"), soft_wrap=True)
+        console.print(table, *([""] if bare else []), sep="\n")
 
     def text(self, text: str) -> None:
         """Plain lines on stdout; lines of a tree in ASCII where nothing else can be written."""
@@ -170,6 +183,20 @@ def show(value: object) -> str:
 
 def _is_number(value: object) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _longest_word(texts: Sequence[str]) -> int:
+    """The width of the longest word in a column."""
+    return max((min(cell_len(word), UNBROKEN) for text in texts for word in text.split()), default=0)
+
+
+def _widths(texts: Sequence[Sequence[str]], room: int) -> list[int]:
+    """The width of each column in so much room: the widest give way first, down to their longest words."""
+    least = [_longest_word(column) for column in texts]
+    widths = [max(cell_len(line) for text in column for line in (text.splitlines() or [""])) for column in texts]
+    while sum(widths) > room and (wide := [i for i, width in enumerate(widths) if width > least[i]]):
+        widths[max(wide, key=widths.__getitem__)] -= 1
+    return widths
 
 
 def _console(stream: TextIO) -> Console:

@@ -63,6 +63,24 @@ def test_a_path_longer_than_the_terminal_is_not_broken(capsys: Captured, monkeyp
     assert capsys.readouterr() == (f"{path}\n", f"error: {path}: no such file\n")
 
 
+def test_a_title_is_not_wrapped_by_its_table(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    out.table("evaluation on the test set", ["a"], [[1]])
+    assert capsys.readouterr().out.startswith("evaluation on the test set\n")
+
+
+@pytest.mark.parametrize("columns", [20, 24, 30, 40, 60])
+def test_a_narrow_table_breaks_no_name_and_no_number(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names = ["latency_ms", "mobile_k3_e3", "macs"]
+    out.table("costs", names, [["layer_01", "a name of blocks", 15_040_512], ["total", "mobile_k5_e6", 7]])
+    text = capsys.readouterr().out
+    assert all(word in text for word in (*names, "layer_01", "mobile_k5_e6", "15,040,512"))
+    assert max(map(len, text.splitlines())) <= max(columns, len("mobile_k3_e3: a name of blocks"))
+
+
 def test_a_long_cell_is_folded_and_not_cut(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "30")
     out.table("", ["a"], [["x" * 100]])

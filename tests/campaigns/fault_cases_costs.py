@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.campaigns.fault_cases_artifacts import readers
-from tests.campaigns.fault_kit import RETRAIN, SEARCH, Case, Tried
+from tests.campaigns.fault_kit import LUT, RETRAIN, SEARCH, YAML, Case, Tried
 
 Factors = tuple[tuple[tuple[int, ...], Any], ...]
 
@@ -87,6 +87,19 @@ def one_candidate(folder: Path) -> None:
     (folder / "spaces/only.py").write_text(ONLY)
 
 
+def huge(folder: Path) -> None:
+    """Settings of 4^50 architectures, more than 10^30; and two spaces with nothing to choose from."""
+    beside = "\n".join(line for line in YAML.splitlines() if not line.startswith(("search_space:", "  ", "search:")))
+    (folder / "huge.yaml").write_text(HUGE + beside)
+    (folder / "none.yaml").write_text((HUGE + beside).replace(HUGE_CANDIDATES, "[]"))
+    (folder / "none.py").write_text(ONLY.replace(ONLY_CANDIDATES, "()"))
+
+
+def told_to_be_huge(folder: Path, tried: Sequence[Tried]) -> str:
+    """What is wrong if the number of architectures is not told."""
+    return "" if "1.3e30 architectures" in tried[-1].stdout else f"1.3e30 is not said: {tried[-1].stdout[-300:]}"
+
+
 ONLY = """
 from nascli.search_space.chain import Block, ChainSpace, Layer, Macro, Stage
 
@@ -101,6 +114,19 @@ class Only(ChainSpace):
         return (Block("mobile", "mobile", {"kernel": 3, "expansion": 2}),)
 """
 OF_ONE = "-c run.yaml --search-space ./spaces/only.py:Only --set search_space.input_shape=[1,8,8]"
+HUGE = """
+search_space:
+  use: chain
+  input_shape: [1, 8, 8]
+  classes: 10
+  first: [{op: conv, out: 4, kernel: 3, stride: 2}]
+  search: [{out: 4, repeat: 50}]
+  candidates: [{op: skip}, {op: conv, kernel: 1}, {op: conv, kernel: 3}, {op: depthwise, kernel: 3}]
+build_lut: {meters: [macs]}
+search: {max_evaluations: 4}
+"""
+HUGE_CANDIDATES = HUGE.partition("candidates: ")[2].splitlines()[0]
+ONLY_CANDIDATES = ONLY.rpartition("return ")[2].strip()
 CHAIN_OF_ONE = [
     f"build-lut {OF_ONE} -o new.h5",
     f"train-supernet {OF_ONE} -o new.pt",
@@ -194,5 +220,25 @@ CASES = [
         0,
         prepare=one_candidate,
         makes=["new.h5", "new.pt", "new.npy", "new.history.h5", "newer.pt", "new.json", "new.mistakes.h5"],
+    ),
+    Case(
+        "10^30 architectures",
+        [
+            "build-lut -c huge.yaml -o new.h5",
+            "train-supernet -c huge.yaml -o new.pt",
+            "search -c huge.yaml --lut new.h5 --supernet new.pt --constraint 'macs<=1e4' -o new.npy",
+            "inspect new.npy",
+        ],
+        0,
+        prepare=huge,
+        after=told_to_be_huge,
+        makes=["new.h5", "new.pt", "new.npy", "new.history.h5"],
+    ),
+    Case(
+        "a layer without candidates",
+        ["build-lut -c none.yaml -o old.h5 --force", f"{LUT} --search-space ./none.py:Only"],
+        2,
+        ["candidates"],
+        huge,
     ),
 ]

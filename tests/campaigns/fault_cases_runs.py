@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.campaigns.fault_cases_costs import cell, table
 from tests.campaigns.fault_cases_processes import LONG, running
 from tests.campaigns.fault_kit import SEARCH, TRAIN, Case, Tried, child
 
@@ -63,14 +65,40 @@ def resumed(*options: str) -> Callable[[Path], list[Tried]]:
     """A training killed behind a checkpoint, gone on with under other options."""
 
     def act(folder: Path) -> list[Tried]:
-        line = f"{LONG} new.pt --set train_supernet.checkpoint_steps=5"
-        with running(folder, line, '"checkpoint"'):
+        with running(folder, KILLED, '"checkpoint"'):
             pass
-        return [child(folder, [*line.split(), "--resume", *options])]
+        return [child(folder, [*KILLED.split(), "--resume", *options])]
 
     return act
 
 
+def resumed_under_another_torch(folder: Path) -> list[Tried]:
+    """A training killed behind a checkpoint that says it was written under another version of torch."""
+    from nascli.artifacts.checkpoint import Checkpoint
+
+    with running(folder, KILLED, '"checkpoint"'):
+        pass
+    checkpoint = Checkpoint.open(folder / "new.pt.run/last.pt")
+    _ = checkpoint.payload
+    facts = dict(checkpoint.header.provenance)
+    facts["packages"] = {**facts["packages"], "torch": "1.0"}
+    checkpoint.header = checkpoint.header.model_copy(update={"provenance": facts})
+    checkpoint.write(folder / "new.pt.run/last.pt")
+    return [child(folder, [*KILLED.split(), "--resume"])]
+
+
+def searched_with_another_table(folder: Path) -> list[Tried]:
+    """A search stopped behind a checkpoint, gone on with on a table of the same space with other costs."""
+    table(cell(5.0))(folder)
+    (folder / "mine.py").write_text(EVALUATOR.replace("FOUND", STOPPED))
+    line = JUDGE.replace("old.npy --force", "new.npy")
+    stopped = child(folder, shlex.split(line))
+    assert stopped.code == 130, stopped
+    return [child(folder, [*shlex.split(line.replace("lut.h5", "bad-lut.h5")), "--resume"])]
+
+
+KILLED = f"{LONG} new.pt --set train_supernet.checkpoint_steps=5"
+STOPPED = "scores if __import__('signal').raise_signal(2) is None else scores"
 PROPOSE = f"{SEARCH} --search-strategy ./mine.py:Mine"
 JUDGE = f"{SEARCH.replace(' --supernet supernet.pt', '')} --evaluator ./mine.py:Mine"
 
@@ -109,4 +137,8 @@ CASES = [
     Case("resumed with other settings", code=2, says=["learning_rate", "--force"],
          act=resumed("--set", "train_supernet.learning_rate=0.9"), slow=True),
     Case("resumed with another seed", code=2, says=["seed"], act=resumed("--seed", "7"), slow=True),
+    Case("resumed with another lookup table", code=2, says=["inputs.lut"], act=searched_with_another_table,
+         makes=["mine.py", "bad-lut.h5", "new.best.npy"], slow=True),
+    Case("resumed under another version of torch", code=0, says=["torch 1.0 →"], act=resumed_under_another_torch,
+         makes=["new.pt"], slow=True),
 ]  # fmt: skip

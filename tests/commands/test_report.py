@@ -31,7 +31,7 @@ def test_json_names_sections_and_what_is_missing(tmp_path: Path, capsys: Capture
     pipeline(tmp_path)
     assert run(["report", str(tmp_path / "lut.h5"), "-o", str(tmp_path / "page.html"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert [section["anchor"] for section in found["sections"]] == ["overview", "lineage", "lookup-table-0", "settings"]
+    assert [section["anchor"] for section in found["sections"]] == ["overview", "lookup-table-0", "lineage", "settings"]
     assert len(found["missing"]) == 6
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CLASSES = 30  # of a matrix that is written as a table
-MEASURED = "measured."
+WORST = view.TITLES["mistakes"]
 SIDE = 96  # pixels of a picture
 
 
@@ -33,16 +33,18 @@ def sections(material: Material) -> Iterator[Section]:
         facts = as_json(report)
         classes = list(report.header.data.classes) if report.header.data else []
         mistakes = material.sibling(report, Mistakes)
-        (_, columns, rows), *lists = view.tables(facts)
-        told = [row for row in rows if not str(row[0]).startswith(MEASURED)]
+        result, *others = view.tables(facts)
+        tables = {table[0]: table for table in others}
+        costs, clock, wrong = (tables.pop(title, None) for title in (view.COSTS, view.CONDITIONS, WORST))
         parts: list[Part] = [Note(text, warns=True) for text in view.warnings(facts)]
-        parts.append(Table.of(("figures", columns, told)))
+        parts.append(Table.of(("figures", *result[1:])))
+        parts += (
+            [Table.of((costs[0], costs[1][:3], [row[:3] for row in costs[2]]))] if costs else []
+        )  # doubts are notes
         parts += [*_matrix(facts["report"].get("confusion_matrix"), classes, f"confusion{number}")]
-        parts += [Table.of(t, folded=len(t[2]) > CLASSES) for t in lists if t[0] != view.TITLES["mistakes"]]
-        wrong = next((t for t in lists if t[0] == view.TITLES["mistakes"]), None)
+        parts += [Table.of(table, folded=len(table[2]) > CLASSES) for table in tables.values()]
         parts += [*_mistakes(facts["report"].get("mistakes"), wrong, mistakes)]
-        clock = [[str(row[0]).removeprefix(MEASURED), *row[1:]] for row in rows if row not in told]
-        parts += [Table.of(("what the clock said", columns, clock), folded=True)] if clock else []
+        parts += [Table.of(clock, folded=True)] if clock else []
         conventions: list[list[object]] = [list(item) for item in report.header.conventions.items()]
         if conventions:
             parts.append(Table.of(("what the numbers count", ["number", "meaning"], conventions), folded=True))

@@ -1,4 +1,7 @@
-"""The page: its sections in the order of the pipeline, rendered by templates that escape whatever is not theirs."""
+"""The page: the result first, then how it was found, made and measured.
+
+It is rendered by templates that escape whatever is not theirs.
+"""
 
 from __future__ import annotations
 
@@ -26,16 +29,16 @@ from nascli.commands.reporting.parts import Section
 
 SECTIONS: Sequence[Callable[[Material], Iterable[Section]]] = (
     overview.sections,
-    lineage.sections,
-    lookup_table.sections,
-    training.supernets,
+    evaluation.sections,
+    network.sections,
     search.sections,
     others.learned,
-    network.sections,
-    training.models,
-    evaluation.sections,
-    others.exports,
     comparison.sections,
+    lookup_table.sections,
+    training.supernets,
+    training.models,
+    others.exports,
+    lineage.sections,
     settings.sections,
 )
 

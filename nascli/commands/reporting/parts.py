@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 NUMBER = re.compile(r"[-+]?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.[0-9]+)?(e[-+][0-9]+)?( ± [0-9.]+)?")
+UNBROKEN = 24  # characters of a word in one line
+LONG = 60  # characters of a text whose column is wide
+TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[-+][0-9:]+)?")
 UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -26,12 +29,20 @@ class Cell:
         shade: how dark it is, 0 to 1; None: not at all.
         exact: what it says to whoever points at it.
         number: whether it is aligned right.
+        whole: whether it stays in one line.
     """
 
     text: str
     shade: float | None = None
     exact: str = ""
     number: bool = False
+    whole: bool = False
+
+    @property
+    def shape(self) -> str:
+        """The class that says how its lines break; none where they break between words."""
+        widest = max(map(len, self.text.split()), default=0)
+        return "whole" if self.whole else "long" if widest > UNBROKEN or len(self.text) > LONG else ""
 
     @property
     def alpha(self) -> str:
@@ -104,9 +115,12 @@ class Section:
 
 
 def cell(value: object) -> Cell:
-    """A value as a cell, numbers aligned right, those too that are text already."""
+    """A value as a cell: numbers aligned right, also those that are text; times and short words in one line."""
     text = show(value)
-    return Cell(text, number=bool(NUMBER.fullmatch(text)))
+    if TIME.fullmatch(text):
+        return Cell(text.replace("T", " "), whole=True)
+    whole = 0 < len(text) <= UNBROKEN and not re.search(r"\s", text)
+    return Cell(text, number=bool(NUMBER.fullmatch(text)), whole=whole)
 
 
 def short(value: float) -> str:

@@ -30,7 +30,8 @@ STYLE: dict[str, Any] = {
     "text.color": DARK,
     "xtick.color": DARK,
     "ytick.color": DARK,
-    "legend.frameon": False,
+    "legend.framealpha": 0.85,
+    "legend.edgecolor": "none",
     "lines.linewidth": 1.8,
     "figure.dpi": 150,
 }

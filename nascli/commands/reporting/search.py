@@ -72,7 +72,8 @@ def _candidates(
     name: str,
 ) -> Figure:
     trials = [trial for trial in facts["trials"] if trial["accuracy"] is not None]
-    front = [facts["trials"][i] for i in facts["front"]]
+    told = facts["front"] if "front" in facts["summary"] else view.front_of(facts["trials"], metric)
+    front = [facts["trials"][i] for i in told]
     chosen = [trial for trial in trials if trial["arch"] == winner]
     limits = [bound for bound in bounds if bound.metric == metric]
     unit = named(metric, units.get(metric, ""))

@@ -94,7 +94,20 @@ def _panel(summary: Mapping[str, Any], name: str) -> Iterator[Part]:
     if not rounds:
         yield Note("No panel: the supernet was not validated while it trained (train_supernet.panel).")
         return
-    per_epoch = _per_epoch(summary)
+    best = sorted(panel.items(), key=lambda item: -item[1])
+    at_the_end = Table.of(
+        ("the panel at the end", ["architecture", "accuracy"], [list(item) for item in best]), folded=True
+    )
+    if len(rounds) == 1:
+        mean, spread = (show(rounds[0][key]) for key in ("mean", "spread"))
+        yield Note(f"The panel, {len(panel)} architectures, was validated once: mean accuracy {mean}, spread {spread}.")
+        yield at_the_end
+        return
+    yield _settling(rounds, len(panel), _per_epoch(summary), name)
+    yield at_the_end
+
+
+def _settling(rounds: Sequence[Mapping[str, Any]], size: int, per_epoch: float, name: str) -> Figure:
     x = [this["step"] / per_epoch for this in rounds]
     mean, spread = ([this[key] for this in rounds] for key in ("mean", "spread"))
     settled = [(at, this["tau"]) for at, this in zip(x, rounds, strict=True) if this["tau"] is not None]
@@ -111,9 +124,6 @@ def _panel(summary: Mapping[str, Any], name: str) -> Iterator[Part]:
         axes[1].set_xlabel("step" if per_epoch == 1 else "epoch")
 
     last = f", tau to the round before {settled[-1][1]:.3f}" if settled else ""
-    words = f"{len(panel)} architectures in {len(rounds)} rounds: mean accuracy {mean[0]:.3f} → {mean[-1]:.3f}{last}."
+    words = f"{size} architectures in {len(rounds)} rounds: mean accuracy {mean[0]:.3f} → {mean[-1]:.3f}{last}."
     drawing = plotted(name, words, draw, rows=2, height=4.0)
-    yield Figure("the panel: how its accuracies grew and its ranking settled", drawing, words)
-    best = sorted(panel.items(), key=lambda item: -item[1])
-    rows: list[list[object]] = [[arch, accuracy] for arch, accuracy in best]
-    yield Table.of(("the panel at the end", ["architecture", "accuracy"], rows), folded=True)
+    return Figure("the panel: how its accuracies grew and its ranking settled", drawing, words)

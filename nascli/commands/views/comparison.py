@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nascli.artifacts.comparison import Comparison
 from nascli.commands.views.common import View
+
+PLACES, MOST_PLACES = 4, 9  # behind the point
 
 
 def facts(artifact: Comparison) -> dict[str, Any]:
@@ -39,7 +42,9 @@ def _same(run: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
 
 
 def _mean(value: float | None, interval: list[float] | None, sign: str = "") -> str:
+    """A mean to 4 places, or to as many more as half its interval needs to show a digit that is not zero."""
     if value is None:
         return ""
-    half = f" ± {(interval[1] - interval[0]) / 2:.4f}" if interval else ""
-    return f"{value:{sign}.4f}{half}"
+    half = (interval[1] - interval[0]) / 2 if interval else 0.0
+    places = max(PLACES, min(MOST_PLACES, -math.floor(math.log10(half)))) if half > 0 else PLACES
+    return f"{value:{sign}.{places}f}" + (f" ± {half:.{places}f}" if interval else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nascli.artifacts.history import History
@@ -33,21 +33,26 @@ def facts(artifact: History) -> dict[str, Any]:
         }
         for i in range(len(trials.archs))
     ]
-    scored = [i for i, row in enumerate(rows) if row["accuracy"] == row["accuracy"]]
-    best = sorted(scored, key=lambda i: (-rows[i]["accuracy"], rows[i]["loss"]))
+    best = _ranked(rows)
     metric = next(iter(trials.costs), None)
     known = artifact.header.summary.get("front")
-    front = known if known is not None else _front(rows, best, metric) if metric else []
+    front = known if known is not None else front_of(rows, metric) if metric else []
     return {"trials": rows, "best": best[:BEST], "front": front, "best_so_far": list(_so_far(rows))}
 
 
-def _front(rows: list[dict[str, Any]], best: list[int], metric: str) -> list[int]:
-    """From the most accurate down, each that is cheaper than all before it."""
+def front_of(rows: Sequence[Mapping[str, Any]], metric: str) -> list[int]:
+    """Rows that no other beats in both accuracy and a metric's cost, from the cheapest."""
     front: list[int] = []
-    for i in best:
+    for i in _ranked(rows):  # from the most accurate down, each that is cheaper than all before it
         if not front or rows[i]["costs"][metric] < rows[front[-1]]["costs"][metric]:
             front.append(i)
     return front[::-1]
+
+
+def _ranked(rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The rows that have a score, by accuracy, then loss."""
+    scored = [i for i, row in enumerate(rows) if row["accuracy"] is not None and row["accuracy"] == row["accuracy"]]
+    return sorted(scored, key=lambda i: (-rows[i]["accuracy"], rows[i]["loss"]))
 
 
 def _so_far(rows: list[dict[str, Any]]) -> Iterator[float | None]:

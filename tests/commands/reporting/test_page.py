@@ -29,9 +29,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     return shown(folder)
 
 
-def test_the_sections_are_those_of_the_pipeline_in_order(whole: Seen) -> None:
+def test_the_result_comes_first_then_how_it_was_found_and_made(whole: Seen) -> None:
     assert whole.sections == [
-        "overview", "lineage", "lookup-table-0", "supernet-0", "search-0", "network-0", "evaluation-0", "comparison-0",
+        "overview", "evaluation-0", "network-0", "search-0", "comparison-0", "lookup-table-0", "supernet-0", "lineage",
         "settings", "missing",
     ]  # fmt: skip
 
@@ -63,7 +63,7 @@ def test_names_of_artifacts_stay_text(whole: Seen, hostile: Seen) -> None:
 def test_a_page_of_one_artifact_says_what_is_not_there(tmp_path: Path) -> None:
     (pipeline(tmp_path) / "arch.history.h5").unlink()
     seen = shown(tmp_path / "arch.npy")
-    assert seen.sections == ["overview", "lineage", "network-0", "settings", "missing"]
+    assert seen.sections == ["overview", "network-0", "lineage", "settings", "missing"]
     assert "arch.history.h5: not beside arch.npy" in seen.text
     assert "how the supernet was trained: no supernet was given; nascli train-supernet" in seen.text
 
@@ -121,7 +121,7 @@ def test_a_column_of_numbers_and_words_is_aligned_left(monkeypatch: pytest.Monke
     assert table.aligned == [False, False, True]
     html = page_of(monkeypatch, table)
     assert html.count('<td class="n">') == 2
-    assert "<td>3</td>" in html
+    assert '<td class="whole">3</td>' in html
 
 
 def test_names_may_break_at_their_underscores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,10 +20,26 @@ from nascli.artifacts.reported import Reported
 from nascli.artifacts.strategy_state import LearnedState, StrategyState
 from nascli.commands.reporting import comparison as reporting_comparison
 from nascli.commands.reporting.material import Material
+from nascli.commands.reporting.parts import Cell, cell
+from nascli.commands.views.history import front_of
 from nascli.space import Decision, Space
 from tests.artifacts.helpers import record
 
-from .helpers import Seen, comparison, data, history, log, lookup_table, of, pipeline, report, shown, space, supernet
+from .helpers import (
+    ROUNDS,
+    Seen,
+    comparison,
+    data,
+    history,
+    log,
+    lookup_table,
+    of,
+    pipeline,
+    report,
+    shown,
+    space,
+    supernet,
+)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +124,22 @@ def test_without_measured_networks_that_is_said() -> None:
     slow = tuple(((i,), np.ones(3)) for i in range(3))
     seen = of(LookupTable(Table({"latency_ms": Column("ms", 0.0, slow, False)}), space=record(space())))
     assert "latency_ms: no whole networks were measured" in seen.text
+
+
+def test_a_panel_that_was_validated_once_is_no_curve() -> None:
+    made = supernet(space(), data())
+    made.header = made.header.model_copy(update={"summary": {**made.header.summary, "panel_rounds": ROUNDS[:1]}})
+    seen = of(made)
+    assert "The panel, 2 architectures, was validated once: mean accuracy 0.25" in seen.text
+    assert seen.tags["svg"] == 1  # the lineage
+
+
+def test_the_front_that_is_drawn_is_one_of_the_metric_drawn() -> None:
+    rows = [
+        {"accuracy": a, "loss": 1.0, "costs": {"ms": ms, "macs": macs}}
+        for a, ms, macs in ((0.5, 1, 30), (0.75, 2, 10), (None, 0, 0))
+    ]
+    assert (front_of(rows, "ms"), front_of(rows, "macs")) == ([0, 1], [1])
 
 
 def test_training_curves_come_from_the_log_and_the_panel_from_the_header(whole: Seen) -> None:
@@ -232,6 +264,20 @@ def test_a_comparison_has_standings_and_curves() -> None:
     assert seen.table("standings")[0][:3] == ["evolution", "2", "0.8750 ± 0.1250"]
     assert "after 2 evaluations, 2 seeds: evolution 0.8750, random 0.5000" in seen.text
     assert seen.table("all 3 runs")[2] == ["random-seed0", "0.5", "2", "0,0,0"]
+
+
+def test_a_narrow_interval_has_digits_that_are_not_zero() -> None:
+    made = comparison(space())
+    for interval, text in (([0.8749995, 0.8750005], "0.8750000 ± 0.0000005"), ([0.875, 0.875], "0.8750 ± 0.0000")):
+        made.payload.standings[0]["interval"] = interval
+        assert of(made).table("standings")[0][2] == text
+
+
+def test_times_and_short_words_stay_in_one_line() -> None:
+    assert cell("2026-11-26T03:35:11+00:00") == Cell("2026-11-26 03:35:11+00:00", whole=True)
+    assert [cell(text).shape for text in ("1,0,1", "lut.h5", "a b", "x" * 30, "a " * 40)] == [
+        "whole", "whole", "", "long", "long",
+    ]  # fmt: skip
 
 
 def test_all_settings_of_all_steps_are_there(whole: Seen) -> None:
