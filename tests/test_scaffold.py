@@ -226,6 +226,7 @@ def test_a_kind_that_it_does_not_know_is_refused_with_those_that_it_knows(nascli
     done = nascli("scaffold", kind, "my_idea")
     assert done.returncode == 2
     assert "search-space, training-strategy, search-strategy, training-agent, criterion, dataflow" in done.stderr
+    assert ("did you mean" in done.stderr) == bool(kind)
 
 
 @pytest.mark.parametrize(("kind", "style"), [("search-space", "graph"), ("criterion", "chain")])

@@ -61,8 +61,12 @@ class Contest:
         """The file's own options of a strategy hold where it is called by the name that it has there."""
         if not text or text == _strategy(own).use:
             return own
-        assignments = [*self.assignments, f"{self.stage.section}.search_strategy={text}"]
-        return load_config(self.stage, self.file, assignments, {"seed": seed})
+        assigned = f"{self.stage.section}.search_strategy={text}"
+        try:
+            return load_config(self.stage, self.file, [*self.assignments, assigned], {"seed": seed})
+        except UsageError as error:
+            error.what = error.what.replace(f"--set {assigned}", f"--strategy {text}")
+            raise
 
 
 def _strategy(config: Config) -> Any:

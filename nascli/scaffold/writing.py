@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from nascli.config import closest
 from nascli.errors import RunFailed, UsageError
 from nascli.scaffold.kinds import KINDS, Settings, hyphened
 from nascli.scaffold.names import check_name, class_name
@@ -71,9 +72,10 @@ def scaffold(
 
 def _known(kind: str) -> str:
     if kind.replace("-", "_") not in KINDS:
-        kinds = ", ".join(map(hyphened, KINDS))
+        kinds = [hyphened(name) for name in KINDS]
         hint = "nascli scaffold training-strategy my_idea"
-        raise UsageError(f"scaffold has no kind '{kind:.80}'", why=f"the kinds: {kinds}", hint=hint)
+        what = f"scaffold has no kind '{kind:.80}'{closest(kind, kinds)}"
+        raise UsageError(what, why=f"the kinds: {', '.join(kinds)}", hint=hint)
     return kind.replace("-", "_")
 
 

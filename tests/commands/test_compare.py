@@ -229,3 +229,10 @@ def test_what_all_runs_warn_of_is_told_once(folder: Path, capsys: pytest.Capture
     capsys.readouterr()
     compared("--lut", "lut.h5", "--set", "constraint=energy_mj<=1e9", "--seeds", "2", "-q")
     assert capsys.readouterr().err.count("bounds on energy_mj have no margin") == 1
+
+
+def test_a_wrong_strategy_is_named_as_it_was_given(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compared("--strategy", "evolutoin", code=2)
+    said = capsys.readouterr().err
+    assert "--strategy evolutoin: no search_strategy is called 'evolutoin'; did you mean 'evolution'?" in said
+    assert "--set" not in said
