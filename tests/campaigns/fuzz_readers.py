@@ -165,7 +165,7 @@ IMPORT = "import-measurements --metric latency_ms --unit ms --fill nearest -o ne
 
 def imported(folder: Path, name: str) -> None:
     """What another machine measured."""
-    called(folder, f"{IMPORT} {name} --manifest manifest.json")
+    called(folder, f"{IMPORT} {name} --manifest blocks.json")
 
 
 def manifested(folder: Path, name: str) -> None:
@@ -177,7 +177,7 @@ def foreign(folder: Path, name: str) -> None:
     """The table of another project."""
     form = name.split(".")[1]
     space = "--search-space fbnet_s --set search_space.strides=cifar --set search_space.classes=100"
-    called(folder, f"{IMPORT} {name} --format {form} {space}")
+    called(folder, f"{IMPORT} {name} --format {form} --device pixel3 {space}")
 
 
 def picture(folder: Path, name: str) -> None:
@@ -228,7 +228,7 @@ READERS = (
     Reader("tabular benchmark", json_of("table.json"), benchmark),
     Reader("measurements in CSV", text_of("measured.csv"), imported),
     Reader("measurements in JSON", json_of("measured.json"), imported),
-    Reader("manifest of blocks", json_of("manifest.json"), manifested),
+    Reader("manifest of blocks", json_of("blocks.json"), manifested),
     Reader("table of HW-NAS-Bench", json_of("hw-nas-bench.json"), foreign),
     Reader("table of once-for-all", text_of("ofa.yaml"), foreign),
     Reader("table of NNI", text_of("nni.txt"), foreign),
