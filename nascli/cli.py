@@ -18,7 +18,7 @@ from nascli import __version__
 from nascli.commands.stage_command import add_stage, epilog, prose
 from nascli.console import out
 from nascli.document import read_document
-from nascli.errors import Interrupted, NascliError, RunFailed, UsageError
+from nascli.errors import Interrupted, NascliError, RunFailed, UsageError, torch_error
 from nascli.ranks import is_first_of_node
 from nascli.stage import chosen_packages, installed_stages, packages_of, stage_names
 from nascli.users import users_error
@@ -144,8 +144,10 @@ def _told(error: BaseException, arguments: list[str]) -> NascliError:
     if isinstance(error, OSError):
         what, why = f"cannot use {error.filename or 'a file'}", error.strerror or str(error)
         return RunFailed(what, why=why, hint=RunFailed.usual_hint)
-    return users_error(error, words) or NascliError(
-        "a bug in nascli", why=f"{type(error).__name__}: {error}", hint=NascliError.usual_hint
+    return (
+        torch_error(error)
+        or users_error(error, words)
+        or NascliError("a bug in nascli", why=f"{type(error).__name__}: {error}", hint=NascliError.usual_hint)
     )
 
 

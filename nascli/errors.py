@@ -89,3 +89,27 @@ class Interrupted(NascliError):
 
 class BudgetSpent(Exception):
     """No evaluation is left; a search stage catches it and keeps the best so far."""
+
+
+MEMORY = ("out of memory", "a smaller dataflow.batch_size or search space, or --precision bf16")
+TORCH_ERRORS = (
+    (MemoryError, "", *MEMORY),
+    (RuntimeError, "allocate memory", *MEMORY),
+    (RuntimeError, "out of memory", *MEMORY),
+    (
+        ValueError,
+        "Expected more than 1 value per channel",
+        "BatchNorm cannot learn from a batch of one image",
+        "a larger dataflow.batch_size; where devices share a batch, two images for each",
+    ),
+)
+"""What Python and torch raise, by a part of its message; what it means, and what helps."""
+
+
+def torch_error(error: BaseException) -> RunFailed | None:
+    """What a person is told of an exception of torch that is nobody's mistake in code; None for all others."""
+    text = str(error)
+    for kind, said, what, hint in TORCH_ERRORS:
+        if isinstance(error, kind) and said in text:
+            return RunFailed(what, why=text.partition("\n")[0][:200], hint=hint)
+    return None

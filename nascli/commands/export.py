@@ -93,7 +93,5 @@ def _check_folder(folder: Path, force: bool) -> None:
 
 def _made(model: Any, space: Any, formats: list[Any], place: Path, threads: int) -> Export:
     from nascli.export.exporting import export
-    from nascli.stage.execution import torch_errors
 
-    with torch_errors():
-        return export(model, space, formats, place, threads)
+    return export(model, space, formats, place, threads)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,26 +13,12 @@ from nascli.artifacts.base import Artifact
 from nascli.artifacts.files import taken
 from nascli.artifacts.lock import exclusive
 from nascli.config import Config
-from nascli.errors import NascliError, RunFailed, UsageError
+from nascli.errors import NascliError, UsageError
 from nascli.ranks import is_first_process, together
 from nascli.run import Run
 from nascli.stage.current import current, tell_of_lost_sides
 from nascli.stage.declaration import Input, Stage
 from nascli.stage.settings import files, settings
-
-MEMORY = ("out of memory", "a smaller dataflow.batch_size or search space, or --precision bf16")
-TORCH_ERRORS = (
-    (MemoryError, "", *MEMORY),
-    (RuntimeError, "allocate memory", *MEMORY),
-    (RuntimeError, "out of memory", *MEMORY),
-    (
-        ValueError,
-        "Expected more than 1 value per channel",
-        "BatchNorm cannot learn from a batch of one image",
-        "a larger dataflow.batch_size; where devices share a batch, two images for each",
-    ),
-)
-"""What torch raises, by a part of its message; what it means, and what helps."""
 
 
 def open_input(entry: Input, text: str | None) -> Artifact[Any] | None:
@@ -102,8 +88,7 @@ def execute(
             run.start(how.replaces)
         stack.enter_context(run.signals())
         run.ranks = stack.enter_context(together(how.processes, getattr(config, "accelerator", "auto")))
-        with torch_errors():
-            result = target.function(config=config, run=run, **inputs)
+        result = target.function(config=config, run=run, **inputs)
         if run.ranks.is_first:
             run.complete(result).write(path)
             run.finish()
@@ -126,19 +111,6 @@ def _kept(
     if there and not how.replaces:
         raise taken(there[0])
     return None
-
-
-@contextmanager
-def torch_errors() -> Iterator[None]:
-    """Turn "out of memory", of Python or of torch, and a batch too small for BatchNorm into a RunFailed."""
-    try:
-        yield
-    except (MemoryError, RuntimeError, ValueError) as error:
-        text = str(error)
-        for kind, said, what, hint in TORCH_ERRORS:
-            if isinstance(error, kind) and said in text:
-                raise RunFailed(what, why=text.partition("\n")[0][:200], hint=hint) from error
-        raise
 
 
 def new_run(config: Config, inputs: Mapping[str, Artifact[Any] | None], path: Path, *, resume: bool = False) -> Run:

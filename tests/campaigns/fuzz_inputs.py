@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml
+
 from tests.campaigns.fault_kit import ROOT, in_process
 from tests.campaigns.fuzz_mutations import damaged, garbled, spoilt
 
@@ -86,6 +88,20 @@ def json_of(name: str) -> Callable[[Path, random.Random], str]:
         raw = (folder / name).read_bytes()
         other = damaged(raw, rng) if rng.random() < 0.3 else json.dumps(spoilt(json.loads(raw), rng)).encode()
         (folder / bad(name)).write_bytes(other)
+        return bad(name)
+
+    return make
+
+
+def yaml_of(name: str) -> Callable[[Path, random.Random], str]:
+    """A YAML with other values and keys, seldom other tokens: few of those can be read as YAML."""
+    tokens = text_of(name)
+
+    def make(folder: Path, rng: random.Random) -> str:
+        if rng.random() < 0.2:
+            return tokens(folder, rng)
+        value = spoilt(yaml.safe_load((folder / name).read_text()), rng)
+        (folder / bad(name)).write_text(yaml.safe_dump(value, sort_keys=False))
         return bad(name)
 
     return make

@@ -22,6 +22,7 @@ from tests.campaigns.fuzz_inputs import (
     one_of,
     text_of,
     texts,
+    yaml_of,
 )
 from tests.campaigns.fuzz_mutations import with_content, with_header
 
@@ -218,9 +219,9 @@ def _artifact_readers() -> Iterator[Reader]:
 
 READERS = (
     *_artifact_readers(),
-    Reader("YAML of train-supernet", text_of("run.yaml"), configured("train-supernet -o new.pt")),
-    Reader("YAML of search", text_of("run.yaml"), configured("search --lut lut.h5 --supernet supernet.pt -o new.npy")),
-    Reader("YAML of init", text_of("full.yaml"), configured("retrain --arch arch.npy -o new.pt")),
+    Reader("YAML of train-supernet", yaml_of("run.yaml"), configured("train-supernet -o new.pt")),
+    Reader("YAML of search", yaml_of("run.yaml"), configured("search --lut lut.h5 --supernet supernet.pt -o new.npy")),
+    Reader("YAML of init", yaml_of("full.yaml"), configured("train-supernet -o new.pt")),
     Reader("--set", texts(*ASSIGNMENTS), assigned),
     Reader("constraint", texts("macs<=3e5", "latency_ms@pixel3>=1.5", "params<=30000.25"), constraint),
     Reader("architecture by hand", texts("0,2,1,0,1,2", "1,1,1,1,1,1"), written),
